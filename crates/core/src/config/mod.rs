@@ -1,0 +1,1 @@
+//! The configuration of an installation: its schema, defaults and errors.

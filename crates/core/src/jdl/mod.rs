@@ -1,0 +1,1 @@
+//! Job descriptions: reading, checking, expanding and printing JDL.

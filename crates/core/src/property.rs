@@ -1,0 +1,1 @@
+//! Security properties: what a group of users may do.

@@ -1,0 +1,1 @@
+//! The scopes a client asks for at login.
