@@ -1,0 +1,254 @@
+//! Reading values of a configuration: which type, which leniency, and where the problem is.
+//!
+//! DIRAC's configurations come from a time when every value was text, so a number may be written as
+//! `"12"` and a truth as `yes`. Text, on the other hand, must be text.
+
+use std::collections::BTreeSet;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::error::{ConfigError, Problem};
+
+/// Problems beyond this many are not recorded, so that a hostile document costs no more than its size.
+const RECORDED: usize = 1000;
+
+/// A type that a configuration can hold.
+pub(super) trait Read: Sized {
+    /// Reads a value; `None` means that the reader has noted a problem.
+    fn read(reader: &mut Reader, value: Value) -> Option<Self>;
+}
+
+/// Walks through a document, knows where it is, and notes what is wrong.
+#[derive(Default)]
+pub(super) struct Reader {
+    path: Vec<String>,
+    problems: Vec<Problem>,
+}
+
+/// The keys of a section that nobody has asked for yet.
+pub(super) struct Keys(Map<String, Value>);
+
+impl Reader {
+    /// Reads a whole document.
+    pub(super) fn document<T: Read>(value: Value) -> Result<T, ConfigError> {
+        let mut reader = Self::default();
+        match T::read(&mut reader, value) {
+            Some(document) if reader.problems.is_empty() => Ok(document),
+            _ if reader.problems.is_empty() => Err(ConfigError::whole("cannot be read")),
+            _ => Err(ConfigError { problems: reader.problems }),
+        }
+    }
+
+    /// Notes a problem at the present place.
+    pub(super) fn problem<T>(&mut self, message: impl Into<String>) -> Option<T> {
+        if self.problems.len() < RECORDED {
+            self.problems.push(Problem { path: self.path.join("."), message: message.into() });
+        }
+        None
+    }
+
+    fn mismatch<T>(&mut self, expected: &str, found: &Value) -> Option<T> {
+        self.problem(format!("must be {expected}, not {}", describe(found)))
+    }
+
+    /// Does something one level deeper.
+    fn at<T>(&mut self, key: impl Into<String>, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+        self.path.push(key.into());
+        let result = read(self);
+        self.path.pop();
+        result
+    }
+
+    /// Opens a section.
+    pub(super) fn section(&mut self, value: Value) -> Option<Keys> {
+        match value {
+            Value::Object(map) => Some(Keys(map)),
+            other => self.mismatch("a section of keys and values", &other),
+        }
+    }
+
+    /// Takes one key out of a section, by DIRAC's name or by its `snake_case` name.
+    pub(super) fn key<T: Read>(
+        &mut self,
+        keys: &mut Keys,
+        name: &'static str,
+        snake: &'static str,
+        default: Option<fn() -> T>,
+    ) -> Option<T> {
+        let by_name = keys.0.shift_remove(name);
+        let by_snake = if snake == name { None } else { keys.0.shift_remove(snake) };
+        match (by_name, by_snake, default) {
+            (Some(_), Some(_), _) => {
+                self.at(name, |reader| reader.problem(format!("is given twice, also as {snake}")))
+            }
+            (Some(value), None, _) | (None, Some(value), _) => self.at(name, |reader| T::read(reader, value)),
+            (None, None, Some(default)) => Some(default()),
+            (None, None, None) => self.at(name, |reader| reader.problem("is required")),
+        }
+    }
+
+    /// Closes a section whose every key must be known.
+    pub(super) fn refuse_rest(&mut self, keys: Keys) {
+        for (key, _) in keys.0 {
+            self.at::<()>(shorten(&key), |reader| reader.problem("is not a known key here"));
+        }
+    }
+
+    /// Reads every entry of a map; all of them, so that all problems are noted.
+    fn entries<T: Read>(&mut self, map: Map<String, Value>) -> Option<Vec<(String, T)>> {
+        let entries: Vec<_> = map
+            .into_iter()
+            .map(|(key, value)| {
+                let item = self.at(shorten(&key), |reader| T::read(reader, value));
+                item.map(|item| (key, item))
+            })
+            .collect();
+        entries.into_iter().collect()
+    }
+
+    fn items<T: Read>(&mut self, value: Value) -> Option<Vec<T>> {
+        match value {
+            Value::Array(items) => {
+                let items: Vec<_> = items
+                    .into_iter()
+                    .enumerate()
+                    .map(|(i, item)| self.at(i.to_string(), |reader| T::read(reader, item)))
+                    .collect();
+                items.into_iter().collect()
+            }
+            // YAML's `!!set {a, b}` is a map from its members to nothing.
+            Value::Object(map) if !map.is_empty() && map.values().all(Value::is_null) => {
+                self.items(map.into_iter().map(|(key, _)| Value::String(key)).collect())
+            }
+            other => self.mismatch("a list", &other),
+        }
+    }
+}
+
+/// Keys come from outside; the path in a message stays readable whatever they are.
+fn shorten(key: &str) -> String {
+    const LONGEST: usize = 80;
+    if key.len() <= LONGEST { key.to_owned() } else { key.chars().take(LONGEST).chain(['…']).collect() }
+}
+
+fn describe(value: &Value) -> String {
+    match value {
+        Value::Null => "empty".to_owned(),
+        Value::Bool(flag) => flag.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::String(text) => format!("\"{}\"", shorten(text)),
+        Value::Array(_) => "a list".to_owned(),
+        Value::Object(_) => "a section".to_owned(),
+    }
+}
+
+impl Read for String {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        match value {
+            Value::String(text) => Some(text),
+            other => reader.mismatch("text", &other),
+        }
+    }
+}
+
+impl Read for bool {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        let truth = match &value {
+            Value::Bool(flag) => Some(*flag),
+            Value::Number(number) => match number.as_f64() {
+                Some(0.0) => Some(false),
+                Some(1.0) => Some(true),
+                _ => None,
+            },
+            Value::String(text) => match text.trim().to_ascii_lowercase().as_str() {
+                "true" | "t" | "yes" | "y" | "on" | "1" => Some(true),
+                "false" | "f" | "no" | "n" | "off" | "0" => Some(false),
+                _ => None,
+            },
+            _ => None,
+        };
+        truth.or_else(|| reader.mismatch("true or false", &value))
+    }
+}
+
+impl Read for i64 {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        let number = match &value {
+            Value::Bool(flag) => Some(Self::from(*flag)),
+            Value::Number(number) => number.as_i64().or_else(|| number.as_f64().and_then(whole)),
+            Value::String(text) => whole_in(text),
+            _ => None,
+        };
+        number.or_else(|| reader.mismatch("a whole number", &value))
+    }
+}
+
+/// A float that is a whole number which it holds exactly.
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
+fn whole(number: f64) -> Option<i64> {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    (number.fract() == 0.0 && number.abs() <= EXACT).then_some(number as i64)
+}
+
+/// `12`, `-3`, `1_000`, and `12.0`; not `1.5`.
+fn whole_in(text: &str) -> Option<i64> {
+    let text = text.trim();
+    let (digits, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let plain = !digits.starts_with('_') && !digits.ends_with('_') && !digits.contains("__");
+    let nothing_behind = !fraction.is_empty() && fraction.bytes().all(|byte| byte == b'0');
+    if plain && nothing_behind { digits.replace('_', "").parse().ok() } else { None }
+}
+
+impl Read for f64 {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        let number = match &value {
+            Value::Bool(flag) => Some(if *flag { 1.0 } else { 0.0 }),
+            Value::Number(number) => number.as_f64(),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        number.filter(|number| number.is_finite()).or_else(|| reader.mismatch("a number", &value))
+    }
+}
+
+impl Read for Value {
+    fn read(_: &mut Reader, value: Value) -> Option<Self> {
+        Some(value)
+    }
+}
+
+impl Read for Map<String, Value> {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        reader.section(value).map(|keys| keys.0)
+    }
+}
+
+impl<T: Read> Read for Option<T> {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        if value.is_null() { Some(None) } else { T::read(reader, value).map(Some) }
+    }
+}
+
+impl<T: Read> Read for Vec<T> {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        reader.items(value)
+    }
+}
+
+impl<T: Read + Ord> Read for BTreeSet<T> {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        // An empty section is how YAML's `!!set {}` arrives.
+        match value {
+            Value::Object(map) if map.is_empty() => Some(Self::new()),
+            other => reader.items(other).map(|items| items.into_iter().collect()),
+        }
+    }
+}
+
+impl<T: Read> Read for IndexMap<String, T> {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        let keys = reader.section(value)?;
+        Some(reader.entries(keys.0)?.into_iter().collect())
+    }
+}
