@@ -25,7 +25,7 @@ pub use operations::{
 pub use registry::{EmailAddress, Group, IdP, RegistryVo, Support, User};
 pub use resources::{Computing, OsCompatibility, PlatformError, Resources};
 
-use read::{Read, Reader};
+use read::Reader;
 use section::section;
 
 section! {
