@@ -1,2 +1,67 @@
 #![doc = include_str!("../README.md")]
-fn main() {}
+//!
+//! This file: the commands and nothing else.
+
+#![expect(clippy::print_stdout, reason = "this program talks to a person")]
+
+mod bench_start;
+mod children;
+mod databases;
+mod demo;
+mod dependencies;
+mod generated_docs;
+mod http;
+mod login;
+mod report;
+mod shell;
+mod steps;
+mod tools;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Our chores: the checks, the demo, the generated documents.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", version)]
+struct Arguments {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Subcommand)]
+enum Chore {
+    /// Check everything that the build server checks
+    ///
+    /// Outside CI a missing optional tool is named with the command that installs it, and its step
+    /// counts as skipped. With CI=true in the environment nothing is skipped: what is missing is
+    /// installed, or the step fails.
+    Test(steps::Arguments),
+    /// Run the whole mesh once: log in, submit the jobs of examples/, wait, show the table
+    Demo(demo::Arguments),
+    /// Print which crate uses which, and fail when that is not what ARCHITECTURE.md promises
+    CheckDeps,
+    /// Write docs/reference/ anew from the help texts of the programs
+    Docs,
+    /// Measure the cold start of the standalone (release build) and its memory when idle
+    BenchStart(bench_start::Arguments),
+}
+
+fn main() -> ExitCode {
+    let chore = Arguments::parse().chore;
+    let outcome = children::stop_on_signals().and_then(|()| match chore {
+        Chore::Test(arguments) => Ok(steps::run(&arguments)),
+        Chore::Demo(arguments) => demo::run(&arguments),
+        Chore::CheckDeps => dependencies::check().map(|()| true),
+        Chore::Docs => generated_docs::write().map(|()| true),
+        Chore::BenchStart(arguments) => bench_start::run(&arguments).map(|()| true),
+    });
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! `cargo xtask test`: what the build server checks, in the order in which mistakes show soonest.
+
+use anyhow::{Result, bail};
+
+use crate::{
+    databases::Databases,
+    dependencies, generated_docs,
+    report::{Ended, Report},
+    shell::{self, cargo, in_ci, program, root},
+    tools::{self, Tool},
+};
+
+/// What `cargo xtask test` can be told.
+#[derive(clap::Args)]
+pub(crate) struct Arguments {
+    /// Run only these steps
+    #[arg(value_enum)]
+    steps: Vec<Step>,
+}
+
+/// A step. The order here is the order of the run.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Step {
+    /// cargo fmt
+    Format,
+    /// The table of who uses whom
+    Dependencies,
+    /// buf lint
+    Proto,
+    /// cargo-deny: licences, banned crates, sources
+    Deny,
+    /// clippy, warnings are errors
+    Clippy,
+    /// The programs, which the next steps need
+    Programs,
+    /// docs/reference against the programs' help
+    Docs,
+    /// A MariaDB and a Redis, then every test, then the examples in the documentation
+    Tests,
+}
+
+/// Runs the steps and says whether all went well.
+pub(crate) fn run(arguments: &Arguments) -> bool {
+    let all = <Step as clap::ValueEnum>::value_variants();
+    let wanted = |step: &Step| arguments.steps.is_empty() || arguments.steps.contains(step);
+    println!("cargo xtask test, {}", if in_ci() { "as the build server does it" } else { "outside CI" });
+    let mut report = Report::default();
+    for step in all.iter().filter(|step| wanted(step)) {
+        match step {
+            Step::Format => report.step("format", || cargo_step(&["fmt", "--all", "--check"])),
+            Step::Dependencies => report.step("dependencies", || done(dependencies::check())),
+            Step::Proto => report.step("proto", lint_protos),
+            Step::Deny => report.step("deny", deny),
+            Step::Clippy => report.step("clippy", || {
+                cargo_step(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+            }),
+            Step::Programs => {
+                report.step("programs", || cargo_step(&["build", "--workspace", "--bins", "--locked"]));
+            }
+            Step::Docs => report.step("generated docs", || done(generated_docs::check())),
+            Step::Tests => test(&mut report),
+        }
+    }
+    report.finish()
+}
+
+fn cargo_step(arguments: &[&str]) -> Result<Ended> {
+    done(shell::run(cargo().args(arguments)))
+}
+
+fn done(outcome: Result<()>) -> Result<Ended> {
+    outcome.map(|()| Ended::Passed)
+}
+
+fn lint_protos() -> Result<Ended> {
+    let Some(directory) =
+        ["proto", "."].map(|path| root().join(path)).into_iter().find(|path| path.join("buf.yaml").is_file())
+    else {
+        bail!("there is no buf.yaml");
+    };
+    match tools::buf()? {
+        Tool::At(buf) => done(shell::run(program(buf).current_dir(directory).arg("lint"))),
+        Tool::Missing(how) => Ok(Ended::Skipped(how)),
+    }
+}
+
+fn deny() -> Result<Ended> {
+    println!("  advisories are left out: their database is not reachable from the build machines");
+    match tools::cargo_deny()? {
+        Tool::At(deny) => {
+            let arguments =
+                ["--color", "never", "check", "--hide-inclusion-graph", "licenses", "bans", "sources"];
+            done(shell::run(program(deny).args(arguments)))
+        }
+        Tool::Missing(how) => Ok(Ended::Skipped(how)),
+    }
+}
+
+fn test(report: &mut Report) {
+    let mut databases = Databases::default();
+    report.step("MariaDB", || databases.mariadb());
+    report.step("Redis", || databases.redis());
+    let environment = databases.environment.clone();
+    report.step("tests", || {
+        let mut command = cargo();
+        if tools::has_nextest() {
+            let profile = if in_ci() { "ci" } else { "default" };
+            command.args([
+                "nextest",
+                "run",
+                "--workspace",
+                "--locked",
+                "--no-fail-fast",
+                "--profile",
+                profile,
+            ]);
+        } else {
+            println!("  cargo-nextest is not here; cargo test runs the same tests");
+            command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+        }
+        done(shell::run(command.envs(environment.iter().cloned())))
+    });
+    report.step("documentation examples", || {
+        done(shell::run(
+            cargo()
+                .args(["test", "--workspace", "--locked", "--doc", "--quiet"])
+                .envs(environment.iter().cloned()),
+        ))
+    });
+}
