@@ -63,6 +63,11 @@ impl Databases {
         if !present_or_installed("redis-server", "redis-server")? {
             return Ok(Ended::Skipped("no Redis; install it: `apt-get install redis-server`".into()));
         }
+        let port = self.start_redis()?;
+        Ok(self.use_at(REDIS_URL, format!("redis://127.0.0.1:{port}/")))
+    }
+
+    fn start_redis(&mut self) -> Result<u16> {
         let port = free_port()?;
         let scratch = Scratch::new("diracx-redis-")?;
         let mut command = Command::new(find("redis-server").context("redis-server went away")?);
@@ -81,7 +86,7 @@ impl Databases {
         wait_until("redis-server", &mut server, || redis_answers(port))?;
         println!("  started a private one on port {port}");
         self.private.push((server, scratch));
-        Ok(self.use_at(REDIS_URL, format!("redis://127.0.0.1:{port}/")))
+        Ok(port)
     }
 
     fn start_mariadb(&mut self) -> Result<u16> {
@@ -196,4 +201,40 @@ fn mariadb_answers(port: u16) -> bool {
     ]);
     command.arg(format!("--port={port}")).args(["--execute", "SELECT 1"]);
     crate::shell::succeeds(&mut command)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_private_redis_answers_and_is_gone_afterwards() {
+        if find("redis-server").is_none() {
+            return;
+        }
+        let mut databases = Databases::default();
+        let port = databases.start_redis().unwrap();
+        assert!(redis_answers(port));
+        drop(databases);
+        assert!(!redis_answers(port));
+    }
+
+    #[test]
+    fn a_private_mariadb_answers_and_is_gone_afterwards() {
+        if find("mariadbd").is_none() {
+            return;
+        }
+        let mut databases = Databases::default();
+        let port = databases.start_mariadb().unwrap();
+        assert!(mariadb_answers(port));
+        drop(databases);
+        assert!(!mariadb_answers(port));
+    }
+
+    #[test]
+    fn an_address_from_the_environment_where_nothing_listens_is_an_error() {
+        let mut databases = Databases::default();
+        let port = free_port().unwrap();
+        assert!(databases.given(MYSQL_URL, &format!("127.0.0.1:{port}"), 3306, "").is_err());
+    }
 }

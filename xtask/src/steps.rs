@@ -47,7 +47,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
     let mut report = Report::default();
     for step in all.iter().filter(|step| wanted(step)) {
         match step {
-            Step::Format => report.step("format", || cargo_step(&["fmt", "--all", "--check"])),
+            Step::Format => report.step("format", || cargo_step(&["fmt", "--all", "--check", "--", "-l"])),
             Step::Dependencies => report.step("dependencies", || done(dependencies::check())),
             Step::Proto => report.step("proto", lint_protos),
             Step::Deny => report.step("deny", deny),
