@@ -1,0 +1,289 @@
+//! The MySQL databases of a service, and the transaction over them.
+
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
+
+use diesel_async::{
+    AnsiTransactionManager, AsyncMysqlConnection, MysqlCancelToken, SimpleAsyncConnection,
+    TransactionManager,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, bb8::Pool},
+};
+use futures::{FutureExt, future::BoxFuture};
+use tracing::Instrument;
+
+use super::Conn;
+use crate::{
+    error::{DbError, DbResult, UnitError},
+    unit::{DbIndex, Deadline},
+};
+
+type Pooled = diesel_async::pooled_connection::bb8::PooledConnection<'static, AsyncMysqlConnection>;
+
+/// How often a unit is run again when it lost against another transaction.
+const MOST_CONFLICTS: u32 = 8;
+
+/// How often a unit is run again because its connection was dead: after a restart of the server
+/// every idle connection of the pool is.
+const MOST_LOST_CONNECTIONS: u32 = 12;
+
+/// How long a caller without a deadline waits.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How long making or getting a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// The databases of a service on MySQL or MariaDB servers, opened together.
+#[derive(Clone)]
+pub struct Databases {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    names: Vec<&'static str>,
+    /// For each [`DbIndex`] its pool: names with one URL share a pool, and one transaction.
+    pool_of: Vec<usize>,
+    pools: Vec<Pool<AsyncMysqlConnection>>,
+}
+
+impl Databases {
+    /// Prepares the pools, in the order of the databases' [`DbIndex`]. Nothing is connected yet, so a server
+    /// that is down does not keep us from starting.
+    pub async fn open(databases: &[(&'static str, String)], connections: u32) -> DbResult<Self> {
+        let mut urls: Vec<&str> = Vec::new();
+        let mut pools = Vec::new();
+        let mut pool_of = Vec::new();
+        for (name, url) in databases {
+            let index = match urls.iter().position(|known| known == url) {
+                Some(index) => index,
+                None => {
+                    urls.push(url);
+                    pools.push(pool(name, url, connections).await?);
+                    pools.len() - 1
+                }
+            };
+            pool_of.push(index);
+        }
+        let names = databases.iter().map(|(name, _)| *name).collect();
+        Ok(Self { shared: Arc::new(Shared { names, pool_of, pools }) })
+    }
+
+    /// Runs a unit of work that changes something. Its changes are committed when this returns `Ok`;
+    /// when it returns an error, none of them is (but see [`DbIndex`] for several servers).
+    ///
+    /// It runs in a task of its own, so that a caller who hangs up leaves no transaction open, and
+    /// again when it lost against another transaction.
+    pub async fn write<T, E, F>(&self, deadline: Deadline, unit: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: UnitError,
+    {
+        self.run(true, deadline, unit).await
+    }
+
+    /// Runs a unit of work that only reads; each of its statements sees what is committed by then.
+    pub async fn read<T, E, F>(&self, deadline: Deadline, unit: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: UnitError,
+    {
+        self.run(false, deadline, unit).await
+    }
+
+    async fn run<T, E, F>(&self, writes: bool, deadline: Deadline, unit: F) -> Result<T, E>
+    where
+        F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
+        T: Send + 'static,
+        E: UnitError,
+    {
+        let running = Arc::new(Mutex::new(Vec::new()));
+        let shared = Arc::clone(&self.shared);
+        let at_work = Arc::clone(&running);
+        let work = async move { repeat(&shared, writes, deadline, &at_work, unit).await };
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the span is kept by hand; this crate is below the server's"
+        )]
+        let mut task = tokio::spawn(work.in_current_span());
+        tokio::select! {
+            done = &mut task => done.unwrap_or_else(|_| Err(DbError::Panicked.into())),
+            () = tokio::time::sleep(deadline.remaining(PATIENCE)) => {
+                // The statement is stopped on the server too; the task then rolls back by itself.
+                let tokens: Vec<MysqlCancelToken> =
+                    running.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+                for token in tokens {
+                    if let Err(error) = token.cancel_query().await {
+                        tracing::debug!(%error, "a statement past its deadline could not be stopped");
+                    }
+                }
+                Err(DbError::DeadlineExceeded.into())
+            }
+        }
+    }
+
+    /// Asks every database for a sign of life.
+    pub async fn ping(&self, deadline: Deadline) -> DbResult<()> {
+        let count = self.shared.names.len();
+        self.read(deadline, move |tx| {
+            async move {
+                for index in 0..count {
+                    tx.on(index).await?.batch_execute("SELECT 1").await?;
+                }
+                Ok(())
+            }
+            .boxed()
+        })
+        .await
+    }
+}
+
+async fn pool(name: &'static str, url: &str, connections: u32) -> DbResult<Pool<AsyncMysqlConnection>> {
+    let mut config = ManagerConfig::default();
+    // A round trip per use is too much: dead connections show themselves, and units are run again.
+    config.recycling_method = RecyclingMethod::Fast;
+    let manager = AsyncDieselConnectionManager::<AsyncMysqlConnection>::new_with_config(url, config);
+    Pool::builder()
+        .max_size(connections.max(1))
+        .min_idle(Some(0))
+        .connection_timeout(CONNECT_TIMEOUT)
+        .build(manager)
+        .await
+        .map_err(|e| DbError::Unavailable { database: name, detail: e.to_string() })
+}
+
+type Running = Mutex<Vec<MysqlCancelToken>>;
+
+async fn repeat<T, E, F>(
+    shared: &Arc<Shared>,
+    writes: bool,
+    deadline: Deadline,
+    running: &Arc<Running>,
+    unit: F,
+) -> Result<T, E>
+where
+    F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
+    E: UnitError,
+{
+    let (mut conflicts, mut lost) = (0, 0);
+    loop {
+        let mut tx = Tx {
+            shared: Arc::clone(shared),
+            writes,
+            conns: shared.pools.iter().map(|_| None).collect(),
+            running: Arc::clone(running),
+            deadline,
+            connected: true,
+        };
+        let error = match unit(&mut tx).await {
+            Ok(value) => match tx.commit().await {
+                Ok(()) => return Ok(value),
+                Err(CommitError { error, .. }) if error.is_conflict() => E::from(error),
+                Err(CommitError { error, database }) => return Err(error.of(database).into()),
+            },
+            Err(error) => {
+                tx.undo(error.db_error()).await;
+                error
+            }
+        };
+        match error.db_error() {
+            _ if deadline.has_passed() => return Err(error),
+            Some(DbError::Conflict(why)) if conflicts < MOST_CONFLICTS => {
+                conflicts += 1;
+                tracing::debug!(attempt = conflicts, %why, "a transaction lost against another; again");
+                tokio::time::sleep(backoff(conflicts)).await;
+            }
+            Some(DbError::Unavailable { .. }) if tx.connected && lost < MOST_LOST_CONNECTIONS => lost += 1,
+            _ => return Err(error),
+        }
+    }
+}
+
+/// Waits longer each time, and not all losers equally long.
+fn backoff(attempt: u32) -> Duration {
+    use std::hash::{BuildHasher, RandomState};
+    let spread = RandomState::new().hash_one(attempt) % 1000;
+    let most = 2_000 * (1 << attempt.min(6));
+    Duration::from_micros(most / 2 + most * spread / 2000)
+}
+
+struct CommitError {
+    error: DbError,
+    database: &'static str,
+}
+
+/// A transaction over the databases of a service; a database takes part once it is asked for.
+pub struct Tx {
+    shared: Arc<Shared>,
+    writes: bool,
+    conns: Vec<Option<Pooled>>,
+    running: Arc<Running>,
+    deadline: Deadline,
+    /// Whether every connection that was asked for was got.
+    connected: bool,
+}
+
+impl Tx {
+    /// The connection to a database, inside the transaction.
+    pub async fn on(&mut self, database: DbIndex) -> DbResult<&mut Conn> {
+        let index = self.shared.pool_of[database];
+        let name = self.shared.names[database];
+        if self.conns[index].is_none() {
+            if self.deadline.has_passed() {
+                return Err(DbError::DeadlineExceeded);
+            }
+            let mut conn = match self.shared.pools[index].get_owned().await {
+                Ok(conn) => conn,
+                Err(error) => {
+                    self.connected = false;
+                    return Err(DbError::Unavailable { database: name, detail: error.to_string() });
+                }
+            };
+            self.running.lock().unwrap_or_else(PoisonError::into_inner).push(conn.cancel_token());
+            if self.writes {
+                AnsiTransactionManager::begin_transaction(&mut *conn)
+                    .await
+                    .map_err(|e| DbError::from(e).of(name))?;
+            }
+            self.conns[index] = Some(conn);
+        }
+        self.conns[index].as_deref_mut().ok_or(DbError::Panicked)
+    }
+
+    fn name_of(&self, pool: usize) -> &'static str {
+        let database = self.shared.pool_of.iter().position(|p| *p == pool).unwrap_or(0);
+        self.shared.names[database]
+    }
+
+    /// Commits; the first database comes last.
+    async fn commit(&mut self) -> Result<(), CommitError> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        for index in (0..self.conns.len()).rev() {
+            let database = self.name_of(index);
+            let Some(mut conn) = self.conns[index].take() else { continue };
+            if self.writes {
+                AnsiTransactionManager::commit_transaction(&mut *conn)
+                    .await
+                    .map_err(|e| CommitError { error: DbError::from(e), database })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Rolls back. A connection on which that fails is closed by the pool, and so rolled back by the server.
+    async fn undo(&mut self, why: Option<&DbError>) {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        let lost = matches!(why, Some(DbError::Unavailable { .. }));
+        for conn in &mut self.conns {
+            let Some(mut conn) = conn.take() else { continue };
+            if lost {
+                *AnsiTransactionManager::transaction_manager_status_mut(&mut *conn) =
+                    diesel::connection::TransactionManagerStatus::InError;
+            } else if self.writes {
+                let _ = AnsiTransactionManager::rollback_transaction(&mut *conn).await;
+            }
+        }
+    }
+}

@@ -1,0 +1,337 @@
+//! A request checked against a table: what remains can be said in SQL.
+
+use diracx_core::{
+    Explain, Explanation, Reason,
+    search::{Direction, Filter, Page, ScalarOperator, Search, SearchValue, Summary, VectorOperator},
+};
+use regex::Regex;
+
+use super::{
+    Column, ColumnKind, TableSpec,
+    partial_time::{Interval, PartialTime},
+};
+use crate::{statement::Bind, time::UtcTime};
+
+/// Why a search cannot be done. The sentences are DiracX's.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum SearchError {
+    /// A filter on something that is no column.
+    #[error("Unknown column {0}")]
+    UnknownColumn(String),
+    /// Columns were asked for that do not exist.
+    #[error("Unrecognised parameters requested {{{}}}", quoted(.0))]
+    UnknownParameters(Vec<String>),
+    /// A sort key that is no column.
+    #[error("Cannot sort by {0}: unknown column")]
+    UnknownSort(String),
+    /// A time that is none.
+    #[error("Cannot parse value={0}")]
+    NotATime(String),
+    /// Only comparisons make sense for times.
+    #[error("Operator '{0}' is not supported for partial datetime values")]
+    OperatorOnTime(&'static str),
+    /// `2024` beside `2024-02-03`.
+    #[error("Cannot mix different time resolutions in query={0}")]
+    MixedResolutions(String),
+    /// A regular expression that is none.
+    #[error("Invalid regex {0}")]
+    InvalidRegex(String),
+    /// A text for a column of numbers.
+    #[error("Cannot compare {column} with {value}: it holds numbers")]
+    NotANumber {
+        /// The column.
+        column: &'static str,
+        /// What was given, quoted.
+        value: String,
+    },
+    /// Something else than true or false for a flag.
+    #[error("Cannot compare {column} with {value}: use True or False")]
+    NotAFlag {
+        /// The column.
+        column: &'static str,
+        /// What was given, quoted.
+        value: String,
+    },
+    /// Flags have no order.
+    #[error("Operator '{operator}' is not supported on {column}")]
+    OperatorOnFlag {
+        /// The column.
+        column: &'static str,
+        /// The operator.
+        operator: &'static str,
+    },
+    /// More values than one statement can bind.
+    #[error("{0} values are too many for one search, {MOST_VALUES} is the limit")]
+    TooManyValues(usize),
+}
+
+impl Explain for SearchError {
+    fn explain(&self) -> Explanation {
+        let explanation = Explanation::invalid_argument(Reason::InvalidSearch);
+        match self {
+            Self::UnknownColumn(name) | Self::UnknownSort(name) => explanation.with("parameter", name),
+            Self::UnknownParameters(names) => explanation.with("parameters", names.join(", ")),
+            Self::NotATime(value) | Self::InvalidRegex(value) => explanation.with("value", value),
+            Self::NotANumber { column, value } | Self::NotAFlag { column, value } => {
+                explanation.with("parameter", column).with("value", value)
+            }
+            Self::OperatorOnFlag { column, operator } => {
+                explanation.with("parameter", column).with("operator", operator)
+            }
+            Self::OperatorOnTime(operator) => explanation.with("operator", operator),
+            Self::MixedResolutions(_) | Self::TooManyValues(_) => explanation,
+        }
+    }
+}
+
+/// How many values one search may compare with: SQLite binds at the most 32,766.
+const MOST_VALUES: usize = 30_000;
+
+fn quoted(names: &[String]) -> String {
+    names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
+}
+
+fn show(value: &SearchValue) -> String {
+    match value {
+        SearchValue::Int(value) => value.to_string(),
+        SearchValue::Text(value) => format!("'{value}'"),
+    }
+}
+
+/// One condition, ready to be said in SQL.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Condition {
+    /// `column operator value`.
+    Compare { column: &'static str, operator: &'static str, value: Bind },
+    /// `column [NOT] IN (…)`; never empty.
+    Among { column: &'static str, negated: bool, values: Vec<Bind> },
+    /// The column lies in (or outside of all) these intervals; never empty.
+    Within { column: &'static str, negated: bool, intervals: Vec<(Bind, Bind)> },
+    /// Always true, or never.
+    Constant(bool),
+}
+
+/// A search or summary that fits its table.
+#[derive(Debug, Clone)]
+pub struct Plan {
+    pub(super) table: &'static TableSpec,
+    /// The columns of the answer, in the table's order.
+    pub columns: Vec<&'static Column>,
+    pub(super) conditions: Vec<Condition>,
+    pub(super) sort: Vec<(&'static str, Direction)>,
+    pub(super) distinct: bool,
+    pub(super) page: Option<Page>,
+}
+
+impl Plan {
+    /// The table it is for.
+    pub fn table(&self) -> &'static TableSpec {
+        self.table
+    }
+
+    /// The page it asks for.
+    pub fn page(&self) -> Option<Page> {
+        self.page
+    }
+
+    /// Checks a search.
+    pub fn search(table: &'static TableSpec, search: &Search) -> Result<Self, SearchError> {
+        let columns = columns(table, &search.parameters)?;
+        let conditions = conditions(table, &search.filters)?;
+        let sort = search
+            .sort
+            .iter()
+            .map(|sort| match table.column(&sort.parameter) {
+                Some(column) => Ok((column.name, sort.direction)),
+                None => Err(SearchError::UnknownSort(sort.parameter.clone())),
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { table, columns, conditions, sort, distinct: search.distinct, page: search.page })
+    }
+
+    /// Checks a summary.
+    pub fn summary(table: &'static TableSpec, summary: &Summary) -> Result<Self, SearchError> {
+        let columns = columns(table, &summary.grouping)?;
+        let conditions = conditions(table, &summary.filters)?;
+        Ok(Self { table, columns, conditions, sort: Vec::new(), distinct: false, page: None })
+    }
+}
+
+fn columns(table: &'static TableSpec, names: &[String]) -> Result<Vec<&'static Column>, SearchError> {
+    let mut unknown: Vec<String> =
+        names.iter().filter(|name| table.column(name).is_none()).cloned().collect();
+    if !unknown.is_empty() {
+        unknown.sort();
+        unknown.dedup();
+        return Err(SearchError::UnknownParameters(unknown));
+    }
+    Ok(table
+        .columns
+        .iter()
+        .filter(|column| names.is_empty() || names.iter().any(|name| name == column.name))
+        .collect())
+}
+
+fn conditions(table: &'static TableSpec, filters: &[Filter]) -> Result<Vec<Condition>, SearchError> {
+    let values: usize = filters
+        .iter()
+        .map(|filter| match filter {
+            Filter::Scalar { .. } => 1,
+            Filter::Vector { values, .. } => values.len(),
+        })
+        .sum();
+    if values > MOST_VALUES {
+        return Err(SearchError::TooManyValues(values));
+    }
+    filters
+        .iter()
+        .map(|filter| {
+            let column = table
+                .column(filter.parameter())
+                .ok_or_else(|| SearchError::UnknownColumn(filter.parameter().to_owned()))?;
+            match filter {
+                Filter::Scalar { operator, value, .. } => scalar(column, *operator, value),
+                Filter::Vector { operator, values, .. } => vector(column, *operator, values),
+            }
+        })
+        .collect()
+}
+
+fn scalar(
+    column: &'static Column,
+    operator: ScalarOperator,
+    value: &SearchValue,
+) -> Result<Condition, SearchError> {
+    use ScalarOperator::{Eq, Gt, Like, Lt, Neq, NotLike, Regex as Matches};
+    let sql = match operator {
+        Eq => "=",
+        Neq => "<>",
+        Gt => ">",
+        Lt => "<",
+        Like => "LIKE",
+        NotLike => "NOT LIKE",
+        Matches => "REGEXP",
+    };
+    let compare = |value| Condition::Compare { column: column.name, operator: sql, value };
+    match (column.kind, operator) {
+        (ColumnKind::Time, Eq | Neq) => {
+            let interval = interval(value)?.interval;
+            Ok(Condition::Within {
+                column: column.name,
+                negated: operator == Neq,
+                intervals: vec![binds(interval)],
+            })
+        }
+        (ColumnKind::Time, Gt | Lt) => {
+            let Interval { start, end } = interval(value)?.interval;
+            let (operator, bound) = if operator == Gt { (">=", end) } else { ("<", start) };
+            Ok(Condition::Compare { column: column.name, operator, value: UtcTime(bound).into() })
+        }
+        (ColumnKind::Time, _) => Err(SearchError::OperatorOnTime(operator.as_str())),
+        (ColumnKind::Flag, Eq | Neq) => Ok(compare(flag(column, value)?)),
+        (ColumnKind::Flag, Gt | Lt) => {
+            Err(SearchError::OperatorOnFlag { column: column.name, operator: operator.as_str() })
+        }
+        (_, Matches) => {
+            let pattern = text(value);
+            // The database would report it less clearly, or, on MySQL, as a failure of its own.
+            let known = Regex::new(&pattern).is_ok();
+            if known { Ok(compare(pattern.into())) } else { Err(SearchError::InvalidRegex(pattern)) }
+        }
+        (_, Like | NotLike) => Ok(compare(text(value).into())),
+        (ColumnKind::Int, _) => Ok(compare(number(column, value)?)),
+        (ColumnKind::Float, _) => Ok(compare(float(column, value)?)),
+        (ColumnKind::Text, _) => Ok(compare(text(value).into())),
+    }
+}
+
+fn vector(
+    column: &'static Column,
+    operator: VectorOperator,
+    values: &[SearchValue],
+) -> Result<Condition, SearchError> {
+    let negated = operator == VectorOperator::NotIn;
+    if values.is_empty() {
+        return Ok(Condition::Constant(negated));
+    }
+    if column.kind == ColumnKind::Time {
+        let times = values.iter().map(interval).collect::<Result<Vec<_>, _>>()?;
+        if times.iter().any(|time| time.resolution != times[0].resolution) {
+            let shown: Vec<String> = values.iter().map(show).collect();
+            return Err(SearchError::MixedResolutions(format!(
+                "{{'parameter': '{}', 'operator': '{}', 'values': [{}]}}",
+                column.name,
+                operator.as_str(),
+                shown.join(", ")
+            )));
+        }
+        let intervals = times.into_iter().map(|time| binds(time.interval)).collect();
+        return Ok(Condition::Within { column: column.name, negated, intervals });
+    }
+    let values = values
+        .iter()
+        .map(|value| match column.kind {
+            ColumnKind::Int => number(column, value),
+            ColumnKind::Float => float(column, value),
+            ColumnKind::Flag => flag(column, value),
+            ColumnKind::Text | ColumnKind::Time => Ok(text(value).into()),
+        })
+        .collect::<Result<_, _>>()?;
+    Ok(Condition::Among { column: column.name, negated, values })
+}
+
+fn binds(interval: Interval) -> (Bind, Bind) {
+    (UtcTime(interval.start).into(), UtcTime(interval.end).into())
+}
+
+fn interval(value: &SearchValue) -> Result<PartialTime, SearchError> {
+    match value {
+        SearchValue::Text(text) => PartialTime::parse(text),
+        SearchValue::Int(_) => None,
+    }
+    .ok_or_else(|| SearchError::NotATime(show(value)))
+}
+
+fn text(value: &SearchValue) -> String {
+    match value {
+        SearchValue::Int(value) => value.to_string(),
+        SearchValue::Text(value) => value.clone(),
+    }
+}
+
+fn number(column: &'static Column, value: &SearchValue) -> Result<Bind, SearchError> {
+    match value {
+        SearchValue::Int(value) => Ok(Bind::Int(*value)),
+        SearchValue::Text(text) => text
+            .trim()
+            .parse()
+            .map(Bind::Int)
+            .map_err(|_| SearchError::NotANumber { column: column.name, value: show(value) }),
+    }
+}
+
+fn float(column: &'static Column, value: &SearchValue) -> Result<Bind, SearchError> {
+    text(value)
+        .trim()
+        .parse()
+        .ok()
+        .filter(|number: &f64| number.is_finite())
+        .map(Bind::Float)
+        .ok_or_else(|| SearchError::NotANumber { column: column.name, value: show(value) })
+}
+
+/// The label in the database: an `ENUM` compared with a number would mean its place in the list.
+fn flag(column: &'static Column, value: &SearchValue) -> Result<Bind, SearchError> {
+    let label = match value {
+        SearchValue::Int(1) => Some("True"),
+        SearchValue::Int(0) => Some("False"),
+        SearchValue::Int(_) => None,
+        SearchValue::Text(text) => match text.as_str() {
+            "True" | "true" | "1" => Some("True"),
+            "False" | "false" | "0" => Some("False"),
+            "Failed" => Some("Failed"),
+            _ => None,
+        },
+    };
+    label.map(Bind::from).ok_or_else(|| SearchError::NotAFlag { column: column.name, value: show(value) })
+}

@@ -1,0 +1,71 @@
+//! The SQLite backend: files of ours, one thread that writes, a few that read.
+//!
+//! The query code is the same asynchronous diesel source that runs on MySQL. Here its connection
+//! does the work on the spot, so that its futures are ready at once, and a unit of work runs to
+//! its end in one go on the writer's or a reader's thread. docs/adr/0001 tells how this was chosen.
+
+mod database;
+mod functions;
+mod thread;
+
+pub use database::{Databases, Tx};
+pub use run::{search, summary};
+
+use diesel::sqlite::{Sqlite, SqliteConnection};
+use diesel_async::sync_connection_wrapper::{SpawnBlocking, SyncConnectionWrapper};
+use futures::future::{BoxFuture, FutureExt, ready};
+
+/// The diesel backend of this module.
+pub type Backend = Sqlite;
+
+/// A connection whose futures are ready when they are returned.
+pub type Conn = SyncConnectionWrapper<SqliteConnection, OnTheSpot>;
+
+/// Runs "blocking" work where it is: our threads are made for it.
+#[derive(Debug, Clone, Copy)]
+pub struct OnTheSpot;
+
+impl SpawnBlocking for OnTheSpot {
+    fn spawn_blocking<'a, R>(
+        &mut self,
+        task: impl FnOnce() -> R + Send + 'static,
+    ) -> BoxFuture<'a, Result<R, Box<dyn std::error::Error + Send + Sync + 'static>>>
+    where
+        R: Send + 'static,
+    {
+        ready(Ok(task())).boxed()
+    }
+
+    fn get_runtime() -> Self {
+        Self
+    }
+}
+
+#[path = "../search/run.rs"]
+mod run;
+
+/// The few things that SQLite says differently.
+pub mod dialect {
+    use diesel::{prelude::*, result::QueryResult, sql_types::BigInt};
+    use diesel_async::RunQueryDsl;
+
+    use super::Conn;
+
+    #[derive(QueryableByName)]
+    struct LastId {
+        #[diesel(sql_type = BigInt)]
+        id: i64,
+    }
+
+    /// The ids that the `count` rows of the last insert got, in their order.
+    ///
+    /// Nobody else writes meanwhile, so they are contiguous.
+    pub async fn inserted_ids(conn: &mut Conn, count: usize) -> QueryResult<Vec<i64>> {
+        let last: LastId = diesel::sql_query("SELECT last_insert_rowid() AS id").get_result(conn).await?;
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        Ok((last.id - count + 1..=last.id).collect())
+    }
+
+    /// The end of a `SELECT` whose rows will be changed: the writer is alone anyway.
+    pub const FOR_UPDATE: &str = "";
+}

@@ -1,0 +1,106 @@
+//! Statements whose shape is known only at run time: bulk inserts and bulk updates.
+//!
+//! Table and column names are `&'static str` from our own source; every value is bound.
+
+mod insert;
+mod update;
+
+pub use insert::BulkInsert;
+pub use update::BulkUpdate;
+
+use chrono::NaiveDateTime;
+use diesel::{
+    mysql::Mysql,
+    query_builder::AstPass,
+    result::QueryResult,
+    sql_types::{BigInt, Double, Nullable, Text, Timestamp},
+    sqlite::Sqlite,
+};
+
+use crate::time::UtcTime;
+
+/// A value to bind.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Bind {
+    /// No value.
+    Null,
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A text.
+    Text(String),
+    /// An instant, UTC.
+    Time(UtcTime),
+}
+
+impl From<i64> for Bind {
+    fn from(value: i64) -> Self {
+        Self::Int(value)
+    }
+}
+
+impl From<f64> for Bind {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<&str> for Bind {
+    fn from(value: &str) -> Self {
+        Self::Text(value.to_owned())
+    }
+}
+
+impl From<String> for Bind {
+    fn from(value: String) -> Self {
+        Self::Text(value)
+    }
+}
+
+impl From<UtcTime> for Bind {
+    fn from(value: UtcTime) -> Self {
+        Self::Time(value)
+    }
+}
+
+impl From<NaiveDateTime> for Bind {
+    fn from(value: NaiveDateTime) -> Self {
+        Self::Time(UtcTime(value))
+    }
+}
+
+impl<T: Into<Bind>> From<Option<T>> for Bind {
+    fn from(value: Option<T>) -> Self {
+        value.map_or(Self::Null, Into::into)
+    }
+}
+
+/// A backend that can bind every kind of value. Implemented for both of ours; the statements are
+/// written once, generic over it.
+pub trait BindBackend: diesel::backend::Backend + Sized {
+    /// Binds `value` at this place of the statement.
+    fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind) -> QueryResult<()>;
+}
+
+macro_rules! bind_backend {
+    ($($backend:ty),+) => {$(
+        impl BindBackend for $backend {
+            fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind) -> QueryResult<()> {
+                match value {
+                    Bind::Null => out.push_bind_param::<Nullable<Text>, Option<String>>(&None),
+                    Bind::Int(v) => out.push_bind_param::<BigInt, i64>(v),
+                    Bind::Float(v) => out.push_bind_param::<Double, f64>(v),
+                    Bind::Text(v) => out.push_bind_param::<Text, String>(v),
+                    Bind::Time(v) => out.push_bind_param::<Timestamp, UtcTime>(v),
+                }
+            }
+        }
+    )+};
+}
+
+bind_backend!(Mysql, Sqlite);
+
+/// How many rows a statement may have and still be kept prepared: every other number of rows
+/// is another statement, and a connection must not collect them without end.
+const MOST_ROWS_KEPT_PREPARED: usize = 20;
