@@ -1,0 +1,224 @@
+//! Configurations read from real git repositories and plain files.
+
+use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
+
+use diracx_config::{ConfigKeeper, ConfigSource, SourceError};
+use diracx_core::SystemClock;
+use tempfile::TempDir;
+
+const DOCUMENT: &str = include_str!("data/default.yml");
+
+/// A repository whose every commit holds one `default.yml`.
+struct Repository(TempDir);
+
+impl Repository {
+    fn new() -> Self {
+        let repository = Self(TempDir::new().unwrap());
+        repository.git(&["init", "--quiet", "--initial-branch", "master"]);
+        repository
+    }
+
+    fn with(document: &str) -> Self {
+        let repository = Self::new();
+        repository.commit(document);
+        repository
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+
+    fn url(&self) -> String {
+        format!("git+file://{}", self.path().display())
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let output = Command::new("git")
+            .args(["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"])
+            .arg("-C")
+            .arg(self.path())
+            .args(arguments)
+            .env("GIT_CONFIG_GLOBAL", "/dev/null")
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn commit(&self, document: &str) -> String {
+        fs::write(self.path().join("default.yml"), document).unwrap();
+        self.git(&["add", "default.yml"]);
+        self.git(&["commit", "--quiet", "--allow-empty", "-m", "change"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+}
+
+fn read(source: &mut ConfigSource) -> Result<String, SourceError> {
+    let revision = source.latest()?;
+    source.read(&revision).map(|config| config.to_document())
+}
+
+/// Long enough that only explicit refreshes happen in a test.
+const NEVER: Duration = Duration::from_secs(86_400);
+
+async fn keeper(url: &str) -> ConfigKeeper {
+    ConfigKeeper::start(ConfigSource::open(url).unwrap(), Arc::new(SystemClock), NEVER).await
+}
+
+fn with_message(message: &str) -> String {
+    DOCUMENT.replace("Ask the alpha helpdesk", message)
+}
+
+#[test]
+fn the_document_is_read_from_the_commit_and_the_work_tree_is_left_alone() {
+    let repository = Repository::with(DOCUMENT);
+    let hash = repository.git(&["rev-parse", "HEAD"]);
+    let time = repository.git(&["log", "-1", "--format=%ct"]);
+    fs::write(repository.path().join("default.yml"), "uncommitted nonsense: [").unwrap();
+
+    let mut source = ConfigSource::open(&repository.url()).unwrap();
+    let revision = source.latest().unwrap();
+    assert_eq!(revision.id, hash);
+    assert_eq!(revision.modified.timestamp().to_string(), time);
+    assert!(read(&mut source).unwrap().contains("Ask the alpha helpdesk"));
+    assert_eq!(fs::read_to_string(repository.path().join("default.yml")).unwrap(), "uncommitted nonsense: [");
+}
+
+#[test]
+fn branches_tags_and_commits_can_be_followed() {
+    let repository = Repository::with(&with_message("first"));
+    let first = repository.git(&["rev-parse", "HEAD"]);
+    repository.git(&["tag", "-a", "v1", "-m", "first"]);
+    repository.git(&["checkout", "--quiet", "-b", "feature/two"]);
+    repository.commit(&with_message("second"));
+
+    for (revision, expected) in [
+        ("?revision=v1", "first"),
+        (format!("?revision={first}").as_str(), "first"),
+        ("", "first"),
+        ("?revision=v1&revision=feature%2Ftwo", "second"),
+    ] {
+        let mut source = ConfigSource::open(&(repository.url() + revision)).unwrap();
+        assert!(read(&mut source).unwrap().contains(expected), "{revision}");
+    }
+    let mut source = ConfigSource::open(&(repository.url() + "?revision=gone")).unwrap();
+    let error = source.latest().unwrap_err().to_string();
+    assert!(error.starts_with("revision gone of the configuration does not exist"), "{error}");
+}
+
+#[test]
+fn what_is_no_repository_is_refused_at_once() {
+    let empty = TempDir::new().unwrap();
+    let refusal = |url: &str| ConfigSource::open(url).err().unwrap().to_string();
+    assert!(refusal(empty.path().to_str().unwrap()).contains("is not a git repository"));
+    assert!(refusal("git+file:///no/such/path").contains("is not a git repository"));
+    assert!(refusal("file:///no/such/default.yml").starts_with("cannot read /no/such/default.yml"));
+    assert!(refusal("git+ssh://git@host/cs").contains("is not supported"));
+}
+
+#[test]
+fn problems_name_file_and_place() {
+    #[track_caller]
+    fn check(document: &str, expected: &str) {
+        let repository = Repository::with(document);
+        let error = read(&mut ConfigSource::open(&repository.url()).unwrap()).unwrap_err().to_string();
+        assert!(error.starts_with("default.yml of commit ") && error.contains(expected), "{error}");
+    }
+    check("DIRAC: {}\nRegistry: {\n", "line ");
+    check("DIRAC: {}\nRegistry: {lhcb: {}}\n", "Registry.lhcb.DefaultGroup: is required");
+    check("", "must be a section of keys and values, not empty");
+
+    let without = Repository::new();
+    without.git(&["commit", "--quiet", "--allow-empty", "-m", "nothing"]);
+    let error = read(&mut ConfigSource::open(&without.url()).unwrap()).unwrap_err().to_string();
+    assert!(error.contains("the commit has no such file"), "{error}");
+}
+
+#[test]
+fn a_plain_file_has_a_revision_that_changes_with_its_content() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("default.yml");
+    fs::write(&path, DOCUMENT).unwrap();
+    for url in [path.display().to_string(), format!("file://{}", path.display())] {
+        let mut source = ConfigSource::open(&url).unwrap();
+        let before = source.latest().unwrap();
+        assert_eq!(before.id.len(), 40);
+        assert!(before.id.chars().all(|digit| digit.is_ascii_hexdigit()));
+        assert_eq!(source.latest().unwrap(), before);
+        assert_eq!(source.read(&before).unwrap().registry.len(), 2);
+
+        // The same length, so that only the content tells.
+        fs::write(&path, with_message("Ask the ALPHA helpdesk")).unwrap();
+        let after = source.latest().unwrap();
+        assert_ne!(after.id, before.id);
+        assert!(read(&mut source).unwrap().contains("ALPHA"));
+        fs::write(&path, DOCUMENT).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_new_commit_is_served_after_a_refresh_and_an_old_one_again_after_a_forced_push() {
+    let repository = Repository::with(&with_message("first"));
+    let keeper = keeper(&repository.url()).await;
+    let first = keeper.loaded().unwrap();
+    keeper.refresh().await;
+    assert!(Arc::ptr_eq(&first, &keeper.loaded().unwrap()), "nothing new, nothing read");
+
+    let mut changes = keeper.subscribe();
+    changes.mark_unchanged();
+    let second = repository.commit(&with_message("second"));
+    keeper.refresh().await;
+    assert!(changes.has_changed().unwrap());
+    assert_eq!(keeper.loaded().unwrap().revision.id, second);
+    assert!(keeper.loaded().unwrap().document.contains("second"));
+
+    repository.git(&["reset", "--quiet", "--hard", &first.revision.id]);
+    repository.git(&["gc", "--quiet", "--prune=now"]);
+    keeper.refresh().await;
+    assert_eq!(keeper.loaded().unwrap().revision, first.revision);
+}
+
+#[tokio::test]
+async fn a_broken_commit_or_a_vanished_repository_keeps_the_last_good_configuration() {
+    let repository = Repository::with(DOCUMENT);
+    let keeper = keeper(&repository.url()).await;
+    let good = keeper.loaded().unwrap();
+
+    repository.commit("Registry: [");
+    keeper.refresh().await;
+    let broken = keeper.snapshot();
+    assert!(Arc::ptr_eq(&good, &broken.loaded.unwrap()));
+    assert!(broken.failure.unwrap().message.contains("default.yml of commit"));
+
+    let hidden = repository.path().with_extension("hidden");
+    fs::rename(repository.path(), &hidden).unwrap();
+    keeper.refresh().await;
+    let gone = keeper.snapshot();
+    assert!(Arc::ptr_eq(&good, &gone.loaded.unwrap()));
+    assert!(gone.failure.unwrap().message.contains("is not a git repository"));
+
+    fs::rename(&hidden, repository.path()).unwrap();
+    let repaired = repository.commit(&with_message("repaired"));
+    keeper.refresh().await;
+    let healthy = keeper.snapshot();
+    assert_eq!(healthy.loaded.unwrap().revision.id, repaired);
+    assert_eq!(healthy.failure, None);
+}
+
+#[tokio::test]
+async fn a_configuration_that_is_broken_from_the_start_is_served_once_it_is_mended() {
+    let repository = Repository::with("DIRAC: {}");
+    let keeper = ConfigKeeper::start(
+        ConfigSource::open(&repository.url()).unwrap(),
+        Arc::new(SystemClock),
+        Duration::from_millis(10),
+    )
+    .await;
+    assert!(keeper.loaded().is_none());
+    assert!(keeper.snapshot().failure.unwrap().message.contains("Registry: is required"));
+
+    let mut changes = keeper.subscribe();
+    repository.commit(DOCUMENT);
+    let waited = changes.wait_for(|state| state.loaded.is_some());
+    assert!(tokio::time::timeout(Duration::from_secs(20), waited).await.is_ok());
+}
