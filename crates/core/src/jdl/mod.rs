@@ -1,1 +1,136 @@
 //! Job descriptions: reading, checking, expanding and printing JDL.
+//!
+//! Submitted texts pass through here once, in this order:
+//!
+//! 1. [`expand`] puts each text in brackets, reads it ([`reader`]), makes several jobs of a
+//!    parametric one ([`parametric`]), cleans the values into a manifest ([`value`], [`manifest`])
+//!    and applies the checks and defaults of the VO ([`job`]). Everything that can be wrong with a
+//!    description is found here.
+//! 2. The caller stores the jobs and so learns their numbers.
+//! 3. [`JobDescription::finish`] puts the number in and prints what is to be stored.
+//!
+//! There is one reader. Its work is linear in the text, and text and nesting are bounded.
+//!
+//! # Source
+//! DIRAC `JobManifest`, `ParametricJob`, `ClassAdLight` and `JobDBUtils`, whose results are in
+//! `tests/data/jdl-examples.json`.
+
+mod attributes;
+mod error;
+mod job;
+mod manifest;
+mod number;
+mod parametric;
+mod payload;
+mod platform;
+mod reader;
+mod record;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use error::{JdlError, Position, Problem};
+pub use job::{FinishedJob, JobAttributes, JobDescription};
+pub use payload::{Payload, payload};
+
+use attributes::Attributes;
+use reader::Wrapped;
+
+/// How long a job description may be, in bytes, as submitted and as stored.
+pub const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// How deep records may be nested.
+pub const MAX_DEPTH: usize = 64;
+
+/// The numbers a VO sets for its jobs: `Operations/<vo>/JobDescription`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobDescriptionLimits {
+    /// CPU time of a job that asks for none, in seconds.
+    pub default_cpu_time: i64,
+    /// The default is not below this, in seconds.
+    pub min_cpu_time: i64,
+    /// The default is not above this, in seconds.
+    pub max_cpu_time: i64,
+    /// Priority of a job that asks for none.
+    pub default_priority: i64,
+    /// The default is not below this.
+    pub min_priority: i64,
+    /// The default is not above this.
+    pub max_priority: i64,
+    /// How many input files a job may have.
+    pub max_input_data: usize,
+    /// The job types there are.
+    pub allowed_job_types: Vec<String>,
+}
+
+impl Default for JobDescriptionLimits {
+    fn default() -> Self {
+        Self {
+            default_cpu_time: 86_400,
+            min_cpu_time: 100,
+            max_cpu_time: 500_000,
+            default_priority: 1,
+            min_priority: 0,
+            max_priority: 10,
+            max_input_data: 100,
+            allowed_job_types: ["User", "Test", "Hospital"].map(str::to_owned).to_vec(),
+        }
+    }
+}
+
+/// Who submits, and what the VO's configuration says about it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SubmissionContext {
+    /// The submitter's preferred user name.
+    pub owner: String,
+    /// The submitter's DIRAC group.
+    pub owner_group: String,
+    /// The submitter's VO.
+    pub vo: String,
+    /// Limits and defaults.
+    pub job_description: JobDescriptionLimits,
+    /// `InputDataPolicy/InputDataModule`.
+    pub input_data_module: String,
+    /// `SoftwareDistModule`.
+    pub software_dist_module: String,
+    /// For each platform, those that it can run the software of.
+    pub os_compatibility: BTreeMap<String, BTreeSet<String>>,
+    /// How many jobs one call may bring.
+    pub max_jobs: usize,
+}
+
+/// Makes jobs of submitted texts: one of each, or several of a single parametric one.
+///
+/// # Errors
+/// The first thing that is wrong. Nothing is accepted unless everything is.
+pub fn expand(texts: &[String], context: &SubmissionContext) -> Result<Vec<JobDescription>, JdlError> {
+    if texts.is_empty() {
+        return Err(JdlError::refused(0, Problem::NothingToSubmit.into()));
+    }
+    let read = |(index, text): (usize, &String)| {
+        let read = Wrapped::new(text).and_then(|text| Ok((text.read()?, text)));
+        read.map_err(|located| JdlError::refused(index, located))
+    };
+    let records = texts.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
+    let too_many = || JdlError::TooManyJobs { limit: context.max_jobs };
+    for (index, (record, _)) in records.iter().enumerate() {
+        let attributes = Attributes::from_record(record);
+        let Some(length) = parametric::vector_length(&attributes, index)? else { continue };
+        if texts.len() > 1 {
+            return Err(JdlError::ParametricInBulk { index });
+        }
+        if length > context.max_jobs {
+            return Err(too_many());
+        }
+        let jobs = parametric::expand(&attributes, length)?;
+        return jobs.iter().map(|text| JobDescription::of_series(text, context)).collect();
+    }
+    if texts.len() > context.max_jobs {
+        return Err(too_many());
+    }
+    let job = |(index, (record, text)): (usize, (_, Wrapped))| {
+        JobDescription::new(text.text, record, false, context)
+            .map_err(|located| JdlError::refused(index, located))
+    };
+    records.into_iter().enumerate().map(job).collect()
+}

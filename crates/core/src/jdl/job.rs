@@ -1,0 +1,261 @@
+//! One job of a submission: checked, completed with what the VO sets, and finished with its number.
+
+use std::collections::HashSet;
+
+use crate::JobId;
+
+use super::{
+    JobDescriptionLimits, SubmissionContext,
+    attributes::{Attribute, Attributes},
+    error::{JdlError, Located, Problem},
+    manifest::{Manifest, Node, written_on_one_line},
+    number, platform,
+    reader::Wrapped,
+    record::Entry,
+    value::{list_items, pieces},
+};
+
+/// How many characters the columns of the job take.
+const COLUMNS: [(&str, usize); 4] = [("JobName", 128), ("JobType", 32), ("JobGroup", 32), ("Site", 100)];
+const LFN_LENGTH: usize = 255;
+
+/// A job that passed every check and lacks only its number.
+#[derive(Debug, Clone)]
+pub struct JobDescription {
+    /// The text to keep as what was submitted: of a parametric job, this job's part of it.
+    pub original_jdl: String,
+    /// Whether it is one of a parametric series.
+    pub parametric: bool,
+    manifest: Manifest,
+    /// What the VO and the submitter decide, in place of what the text may say.
+    imposed: Vec<(&'static str, String)>,
+    /// What the VO adds where the text says nothing.
+    defaults: Vec<(&'static str, String)>,
+    requirements: Attributes,
+    user_priority: i32,
+}
+
+/// A job with its number, as it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedJob {
+    /// The manifest: the options in their order, with owner, defaults and number.
+    pub manifest_jdl: String,
+    /// The description that matchers and pilots read, sorted by attribute.
+    pub jdl: String,
+    /// What goes into columns of the job.
+    pub attributes: JobAttributes,
+    /// The input files; nothing if the description does not speak of them.
+    pub input_data: Option<Vec<String>>,
+}
+
+/// What of a description goes into columns of the job. What is absent takes the column's default.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct JobAttributes {
+    /// `Priority`, dimensionless; larger is sooner.
+    pub user_priority: i32,
+    /// `JobName`.
+    pub job_name: Option<String>,
+    /// `JobType`.
+    pub job_type: Option<String>,
+    /// `JobGroup`.
+    pub job_group: Option<String>,
+    /// `Site`; `Multiple` if there are several.
+    pub site: Option<String>,
+}
+
+impl JobDescription {
+    /// One job of a parametric series, from the text that was made for it.
+    pub(super) fn of_series(text: &str, context: &SubmissionContext) -> Result<Self, JdlError> {
+        let read =
+            Wrapped::new(text).and_then(|text| Self::new(text.text.clone(), text.read()?, true, context));
+        // a place in a text that nobody submitted would only confuse
+        read.map_err(|located| JdlError::refused(0, Located { at: None, ..located }))
+    }
+
+    /// Checks one description, which must stand for one job.
+    pub(super) fn new(
+        original_jdl: String,
+        record: Vec<Entry>,
+        parametric: bool,
+        context: &SubmissionContext,
+    ) -> Result<Self, Located> {
+        let mut manifest = Manifest::from_record(record)?;
+        manifest.set("Owner", &*context.owner);
+        manifest.set("OwnerGroup", &*context.owner_group);
+        check(&mut manifest, &context.job_description)?;
+        manifest.set("JobID", "0");
+
+        let located = |problem, key| Located { problem, at: manifest.position(key) };
+        if manifest.get("Parameters").is_some() {
+            return Err(located(Problem::ParametersLeft, "Parameters"));
+        }
+        let mut requirements = Attributes::default();
+        requirements.set_quoted("Owner", &context.owner);
+        requirements.set_quoted("OwnerGroup", &context.owner_group);
+        requirements.set_quoted("VirtualOrganization", &context.vo);
+        let int = |key| manifest.text(key).map(|text| text.and_then(number::int));
+        let priority = int("Priority")?.unwrap_or_default();
+        let user_priority =
+            priority.parse().map_err(|_| located(Problem::NumberTooLarge("Priority"), "Priority"))?;
+        requirements.set_written("UserPriority", priority);
+        requirements.set_written("CPUTime", int("CPUTime")?.unwrap_or_default());
+        let written = |key| manifest.get(key).map(|node| written_on_one_line(key, node)).transpose();
+        if let Some(written) = written("Platform")? {
+            let requested = list_items(&written);
+            if !requested.is_empty() {
+                let platforms = platform::compatible(&requested, &context.os_compatibility)
+                    .map_err(|problem| located(problem, "Platform"))?;
+                requirements.set_written("Platforms", format!("{{\"{}\"}}", platforms.join("\",\"")));
+            }
+        }
+        if let Some(vo) = written("VirtualOrganization")?.map(|written| written.replace('"', ""))
+            && !vo.is_empty()
+            && vo != context.vo
+        {
+            return Err(located(Problem::WrongVirtualOrganization, "VirtualOrganization"));
+        }
+        let quoted = |text: &str| format!("\"{text}\"");
+        let description = Self {
+            original_jdl,
+            parametric,
+            imposed: vec![
+                ("Owner", quoted(&context.owner)),
+                ("OwnerGroup", quoted(&context.owner_group)),
+                ("VirtualOrganization", quoted(&context.vo)),
+            ],
+            defaults: vec![
+                ("InputDataModule", quoted(&context.input_data_module)),
+                ("SoftwareDistModule", quoted(&context.software_dist_module)),
+            ],
+            requirements,
+            user_priority,
+            manifest,
+        };
+        // with the longest number the database has, so that finishing with the real one does not fail
+        description.finished(JobId(i64::from(u32::MAX)))?;
+        Ok(description)
+    }
+
+    /// The job with its number.
+    ///
+    /// # Errors
+    /// Only if the number itself makes two input files the same.
+    pub fn finish(&self, id: JobId) -> Result<FinishedJob, JdlError> {
+        self.finished(id).map_err(|located| JdlError::refused(0, located))
+    }
+
+    fn finished(&self, id: JobId) -> Result<FinishedJob, Located> {
+        let id = id.to_string();
+        let mut manifest = self.manifest.clone();
+        manifest.set("JobID", &*id);
+        let manifest_jdl = manifest.print()?;
+
+        let mut job = Attributes::default();
+        numbered(&manifest, &id, &mut job)?;
+        let located = |problem, key| Located { problem, at: self.manifest.position(key) };
+        let text = |key: &str| match (job.contains(key), self.manifest.get(key)) {
+            (true, Some(node)) => {
+                written_on_one_line(key, node).map(|t| Some(t.replace("%j", &id).replace('"', "")))
+            }
+            _ => Ok(None),
+        };
+        let column = |(key, limit): (&'static str, usize)| -> Result<Option<String>, Located> {
+            let mut text = text(key)?.filter(|text| !text.is_empty());
+            if key == "Site" && text.as_ref().is_some_and(|site| site.contains(',')) {
+                text = Some("Multiple".to_owned());
+            }
+            match text {
+                Some(text) if text.chars().count() > limit => {
+                    Err(located(Problem::ValueTooLong { name: key, limit }, key))
+                }
+                text => Ok(text),
+            }
+        };
+        let [job_name, job_type, job_group, site] = COLUMNS.map(column);
+        let attributes = JobAttributes {
+            user_priority: self.user_priority,
+            job_name: job_name?,
+            job_type: job_type?,
+            job_group: job_group?,
+            site: site?,
+        };
+        let input_data = match self.manifest.get("InputData") {
+            Some(node) => {
+                let written = written_on_one_line("InputData", node)?.replace("%j", &id);
+                Some(input_files(&written).map_err(|problem| located(problem, "InputData"))?)
+            }
+            None => None,
+        };
+        for (name, written) in &self.imposed {
+            job.set_written(name, &**written);
+        }
+        for (name, written) in &self.defaults {
+            if !job.contains(name) {
+                job.set_written(name, &**written);
+            }
+        }
+        job.set("JobRequirements", Attribute::Record(self.requirements.clone()));
+        Ok(FinishedJob { manifest_jdl, jdl: job.print()?, attributes, input_data })
+    }
+}
+
+/// The attributes of the manifest, with `%j` replaced in names and values.
+fn numbered(manifest: &Manifest, id: &str, attributes: &mut Attributes) -> Result<(), Problem> {
+    for (key, node) in manifest.iter() {
+        let value = match node {
+            Node::Option { .. } => Attribute::Text(written_on_one_line(key, node)?.replace("%j", id)),
+            Node::Section(section) => {
+                let mut inner = Attributes::default();
+                numbered(section, id, &mut inner)?;
+                Attribute::Record(inner)
+            }
+        };
+        attributes.set(&key.replace("%j", id), value);
+    }
+    Ok(())
+}
+
+/// The checks of DIRAC's job manifest, and its defaults.
+fn check(manifest: &mut Manifest, limits: &JobDescriptionLimits) -> Result<(), Located> {
+    let numbers = [
+        ("CPUTime", limits.default_cpu_time, limits.min_cpu_time, limits.max_cpu_time),
+        ("Priority", limits.default_priority, limits.min_priority, limits.max_priority),
+    ];
+    for (key, default, min, max) in numbers {
+        // a number that is given stays as it is, however far out; the bounds are for the default
+        match manifest.get(key) {
+            None => manifest.set(key, default.min(max).max(min).to_string()),
+            Some(Node::Option { text, .. }) if number::int(text).is_some() => {}
+            Some(_) => {
+                return Err(Located { problem: Problem::NotANumber(key), at: manifest.position(key) });
+            }
+        }
+    }
+    let located = |problem, key| Located { problem, at: manifest.position(key) };
+    if let Some(files) = manifest.text("InputData")? {
+        let (count, limit) = (pieces(files).count(), limits.max_input_data);
+        if count > limit {
+            return Err(located(Problem::TooMuchInputData { count, limit }, "InputData"));
+        }
+    }
+    if let Some(types) = manifest.text("JobType")?
+        && let Some(other) = pieces(types).find(|name| !limits.allowed_job_types.iter().any(|t| t == name))
+    {
+        return Err(located(Problem::JobTypeNotAllowed(other.to_owned()), "JobType"));
+    }
+    Ok(())
+}
+
+fn input_files(written: &str) -> Result<Vec<String>, Problem> {
+    let files: Vec<String> = list_items(written).into_iter().filter(|file| !file.is_empty()).collect();
+    let mut seen = HashSet::new();
+    for file in &files {
+        if !seen.insert(file) {
+            return Err(Problem::DuplicateInputData(file.clone()));
+        }
+        if file.chars().count() > LFN_LENGTH {
+            return Err(Problem::ValueTooLong { name: "InputData", limit: LFN_LENGTH });
+        }
+    }
+    Ok(files)
+}
