@@ -1,1 +1,6 @@
 #![doc = include_str!("../README.md")]
+
+pub mod http;
+pub mod identity_provider;
+pub mod replay;
+pub mod tokens;
