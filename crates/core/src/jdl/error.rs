@@ -111,6 +111,17 @@ pub enum Problem {
     NoExecutable,
 }
 
+/// How much of what was submitted an error repeats, in characters; errors travel in headers.
+const MAX_SHOWN: usize = 200;
+
+/// `text`, or its beginning.
+pub(super) fn shown(text: &str) -> String {
+    match text.char_indices().nth(MAX_SHOWN) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
 /// A [`Problem`] at a place, while the text is being worked on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Located {
@@ -182,7 +193,7 @@ impl JdlError {
     /// What is wrong, in more words than `Display` where DiracX is terse.
     pub fn cause(&self) -> String {
         match self {
-            Self::Refused { cause, .. } => cause.to_string(),
+            Self::Refused { cause, .. } => shown(&cause.to_string()),
             other => other.to_string(),
         }
     }
@@ -193,14 +204,15 @@ impl Explain for JdlError {
         let invalid = Explanation::invalid_argument;
         let field = |index: &usize| format!("jdls[{index}]");
         match self {
-            Self::Refused { index, cause, at } => {
-                let explanation = invalid(Reason::InvalidJdl).with("cause", cause).with("index", index);
+            Self::Refused { index, at, .. } => {
+                let cause = self.cause();
+                let explanation = invalid(Reason::InvalidJdl).with("cause", &cause).with("index", index);
                 match at {
                     Some(at) => explanation
                         .with("line", at.line)
                         .with("column", at.column)
                         .violation(field(index), format!("{cause} ({at})")),
-                    None => explanation.violation(field(index), cause.to_string()),
+                    None => explanation.violation(field(index), cause),
                 }
             }
             Self::Parametric { index, message } => invalid(Reason::InvalidJdl)

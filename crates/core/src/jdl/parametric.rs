@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use super::{
     JdlError, MAX_TEXT_BYTES,
     attributes::{Attribute, Attributes},
-    error::Problem,
+    error::{Problem, shown},
     number,
     record::OrderedMap,
 };
@@ -23,7 +23,7 @@ const MAX_PARAMETERS: usize = 32;
 ///
 /// Every attribute whose name starts with `Parameters` takes part, and all must agree.
 pub(super) fn vector_length(attributes: &Attributes, index: usize) -> Result<Option<usize>, JdlError> {
-    let fail = |message: String| JdlError::Parametric { index, message };
+    let fail = |message: String| JdlError::Parametric { index, message: shown(&message) };
     let mut length: Option<String> = None;
     for (name, value) in attributes.iter().filter(|(name, _)| name.starts_with(VECTOR)) {
         let this = match value.list() {
@@ -116,7 +116,7 @@ pub(super) fn expand(attributes: &Attributes, length: usize) -> Result<Vec<Strin
 }
 
 fn parametric_error(message: impl Into<String>) -> JdlError {
-    JdlError::Parametric { index: 0, message: message.into() }
+    JdlError::Parametric { index: 0, message: shown(&message.into()) }
 }
 
 fn groups(attributes: &Attributes, length: usize) -> Result<OrderedMap<Group>, JdlError> {
@@ -137,13 +137,18 @@ fn groups(attributes: &Attributes, length: usize) -> Result<OrderedMap<Group>, J
         if kind == VECTOR {
             match value.list() {
                 Some(items) if items.len() == length => group.list = Some(items),
-                None if name == VECTOR => {}
+                None if name == VECTOR && value.int().is_some() => {}
+                None if name == VECTOR => {
+                    let written = value.text().unwrap_or("[…]");
+                    let message = format!("Inconsistent parametric job description: {name}={written}");
+                    return Err(parametric_error(message));
+                }
                 _ => return Err(inconsistent()),
             }
         } else {
             let illegal = || JdlError::IllegalParameter {
-                name: name.to_owned(),
-                value: value.text().unwrap_or("[…]").to_owned(),
+                name: shown(name),
+                value: shown(value.text().unwrap_or("[…]")),
             };
             let number = match value.int() {
                 Some(digits) => Number::Int(digits.parse().map_err(|_| illegal())?),
