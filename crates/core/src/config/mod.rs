@@ -23,7 +23,7 @@ pub use operations::{
     Services,
 };
 pub use registry::{EmailAddress, Group, IdP, RegistryVo, Support, User};
-pub use resources::{Computing, OsCompatibility, PlatformError, Resources};
+pub use resources::{Computing, OsCompatibility, Resources};
 
 use read::Reader;
 use section::section;
