@@ -1,0 +1,139 @@
+//! The access guard: nobody reaches a handler whom the contract does not let in.
+//!
+//! It does what the contract's declaration says, and no more: who may do what to which job is the
+//! service's policy, which needs the request.
+
+use std::{
+    convert::Infallible,
+    sync::Arc,
+    task::{Context, Poll},
+};
+
+use diracx_core::{Explain, Explanation, Reason};
+use futures::future::BoxFuture;
+use http::header::AUTHORIZATION;
+use tonic::Status;
+use tower::{Layer, Service};
+
+use crate::{
+    RpcRequest, RpcResponse,
+    access::{AccessTable, Requirement, Rule},
+    identity::Identity,
+    status::to_status,
+    token::TokenVerifier,
+};
+
+/// Why the guard does not let somebody in, besides a bad token.
+#[derive(Debug, thiserror::Error)]
+enum Refusal {
+    #[error("{0} is not served here")]
+    NotServed(String),
+    #[error("component {component} may not call {path}")]
+    Component { component: String, path: String },
+}
+
+impl Explain for Refusal {
+    fn explain(&self) -> Explanation {
+        match self {
+            Self::NotServed(path) => Explanation::unimplemented(Reason::Unimplemented).with("method", path),
+            Self::Component { component, path } => Explanation::permission_denied(Reason::Forbidden)
+                .with("component", component)
+                .with("method", path),
+        }
+    }
+}
+
+/// Decides by an access table, believing tokens that a verifier believes. Cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Guard {
+    table: Arc<AccessTable>,
+    verifier: TokenVerifier,
+}
+
+impl Guard {
+    /// A guard.
+    pub fn new(table: Arc<AccessTable>, verifier: TokenVerifier) -> Self {
+        Self { table, verifier }
+    }
+
+    /// Who may pass with this authorization header; `None` is anybody, on open rpcs.
+    pub async fn admit(
+        &self,
+        path: &str,
+        authorization: Option<&[u8]>,
+    ) -> Result<(Arc<Rule>, Option<Arc<Identity>>), Status> {
+        let Some(rule) = self.table.rule(path) else {
+            return Err(to_status(Refusal::NotServed(path.chars().take(200).collect())));
+        };
+        if let Requirement::Open { .. } = rule.requirement {
+            return Ok((rule.clone(), None));
+        }
+        let identity = self.verifier.authenticate(authorization).await.map_err(|error| {
+            tracing::debug!(rpc = path, reason = error.particulars(), "token refused");
+            to_status(error)
+        })?;
+        if let Some(component) = identity.as_component()
+            && !rule.components.contains(&component.name)
+        {
+            let component = component.name.chars().take(100).collect();
+            return Err(to_status(Refusal::Component { component, path: path.to_owned() }));
+        }
+        Ok((rule.clone(), Some(identity)))
+    }
+}
+
+/// Puts a [`Guard`] in front of a service.
+#[derive(Debug, Clone)]
+pub struct AccessGuardLayer(pub Guard);
+
+impl<S> Layer<S> for AccessGuardLayer {
+    type Service = AccessGuard<S>;
+
+    fn layer(&self, inner: S) -> Self::Service {
+        AccessGuard { guard: self.0.clone(), inner }
+    }
+}
+
+/// See [`AccessGuardLayer`].
+#[derive(Debug, Clone)]
+pub struct AccessGuard<S> {
+    guard: Guard,
+    inner: S,
+}
+
+impl<S> Service<RpcRequest> for AccessGuard<S>
+where
+    S: Service<RpcRequest, Response = RpcResponse, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = RpcResponse;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<RpcResponse, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: RpcRequest) -> Self::Future {
+        let guard = self.guard.clone();
+        // the clone stays, the one that is ready goes
+        let clone = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, clone);
+        Box::pin(async move {
+            let authorization = request.headers().get(AUTHORIZATION).map(http::HeaderValue::as_bytes);
+            let admitted = guard.admit(request.uri().path(), authorization).await;
+            match admitted {
+                Err(status) => Ok(status.into_http()),
+                Ok((rule, identity)) => {
+                    // in process, a caller's extensions arrive here: what they claim counts for nothing
+                    request.extensions_mut().remove::<Arc<Identity>>();
+                    request.extensions_mut().insert(rule);
+                    if let Some(identity) = identity {
+                        request.extensions_mut().insert(identity);
+                    }
+                    inner.call(request).await
+                }
+            }
+        })
+    }
+}
