@@ -1,0 +1,134 @@
+//! `/api/auth/…`: the device login, tokens, and who the caller is.
+
+use axum::{
+    extract::{RawQuery, State},
+    response::{Html, IntoResponse, Response},
+    routing::{get, post},
+};
+use diracx_proto::{
+    auth::v1::{
+        FinishDeviceLoginRequest, GetUserInfoRequest, InitiateDeviceFlowRequest, StartDeviceLoginRequest,
+    },
+    time::whole_seconds,
+};
+use http::{HeaderValue, StatusCode, header::LOCATION};
+use serde_json::{Map, Value, json};
+
+use super::auth_token::{revoke, token};
+use crate::{
+    caller::Caller,
+    context::Context,
+    error::Refusal,
+    outgoing::outgoing,
+    public_url::PublicUrl,
+    render::json_response,
+    routing::Table,
+    validation::{Problems, query::Pairs},
+};
+
+const COMPLETE: &str = "/api/auth/device/complete";
+const FINISHED: &str = "/api/auth/device/complete/finished";
+
+pub(super) fn routes(table: Table) -> Table {
+    table
+        .at("/api/auth/device", "GET, POST", post(initiate_device_flow).get(do_device_flow))
+        .at(COMPLETE, "GET", get(finish_device_flow))
+        .at(FINISHED, "GET", get(finished))
+        .at("/api/auth/token", "POST", post(token))
+        .at("/api/auth/revoke", "POST", post(revoke))
+        .at("/api/auth/userinfo", "GET", get(userinfo))
+}
+
+async fn initiate_device_flow(
+    State(context): State<Context>,
+    url: PublicUrl,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let query = Pairs::parse(query.as_deref().unwrap_or_default());
+    let mut problems = Problems::default();
+    let client_id = query.required(&mut problems, "client_id");
+    let scope = query.required(&mut problems, "scope");
+    let (client_id, scope) = problems.none_or(client_id.zip(scope))?;
+    let request = outgoing(InitiateDeviceFlowRequest { client_id, scope });
+    let flow = context.auth().initiate_device_flow(request).await?.into_inner();
+    let page = url.at(&flow.verification_path);
+    let answer = json!({
+        "user_code": flow.user_code,
+        "device_code": flow.device_code,
+        "verification_uri_complete": format!("{page}?user_code={}", flow.user_code),
+        "verification_uri": page,
+        "expires_in": whole_seconds(flow.expires_in.as_ref()),
+    });
+    Ok(json_response(StatusCode::OK, &answer))
+}
+
+/// A browser arrives: on to the identity provider.
+async fn do_device_flow(
+    State(context): State<Context>,
+    url: PublicUrl,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let query = Pairs::parse(query.as_deref().unwrap_or_default());
+    let mut problems = Problems::default();
+    let user_code = query.required(&mut problems, "user_code");
+    let user_code = problems.none_or(user_code)?;
+    let request = outgoing(StartDeviceLoginRequest { user_code, callback_url: url.at(COMPLETE) });
+    let start = context.auth().start_device_login(request).await?.into_inner();
+    redirect(&start.authorization_url)
+}
+
+/// The browser comes back from the identity provider, with a code or with an error.
+async fn finish_device_flow(
+    State(context): State<Context>,
+    url: PublicUrl,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let query = Pairs::parse(query.as_deref().unwrap_or_default());
+    let error = query.get("error").unwrap_or_default().to_owned();
+    let mut problems = Problems::default();
+    let code = match query.get("code") {
+        None if !error.is_empty() => Some(String::new()),
+        _ => query.required(&mut problems, "code"),
+    };
+    let state = query.required(&mut problems, "state");
+    let (code, state) = problems.none_or(code.zip(state))?;
+    let error_description = query.get("error_description").unwrap_or_default().to_owned();
+    let callback_url = url.at(COMPLETE);
+    let request = FinishDeviceLoginRequest { code, state, callback_url, error, error_description };
+    context.auth().finish_device_login(outgoing(request)).await?;
+    redirect(&url.at(FINISHED))
+}
+
+async fn finished() -> Response {
+    Html("<h1>Please close the window</h1>").into_response()
+}
+
+async fn userinfo(State(context): State<Context>, caller: Caller) -> Result<Response, Refusal> {
+    let user = context.auth().get_user_info(caller.request(GetUserInfoRequest {})).await?.into_inner();
+    let policies: Map<String, Value> =
+        user.policies.into_iter().map(|(policy, text)| (policy, policy_value(text))).collect();
+    let answer = json!({
+        "sub": user.sub,
+        "vo": user.vo,
+        "dirac_group": user.dirac_group,
+        "policies": policies,
+        "properties": user.properties,
+        "preferred_username": user.preferred_username,
+    });
+    Ok(json_response(StatusCode::OK, &answer))
+}
+
+/// What a policy wrote is JSON; should it not be, it is shown as it is.
+fn policy_value(text: String) -> Value {
+    serde_json::from_str(&text).unwrap_or(Value::String(text))
+}
+
+fn redirect(target: &str) -> Result<Response, Refusal> {
+    let location = HeaderValue::try_from(target).map_err(|_| {
+        tracing::error!("a redirect target is no URL");
+        Refusal::Failed(tonic::Status::internal("a redirect target is no URL"))
+    })?;
+    let mut response = StatusCode::TEMPORARY_REDIRECT.into_response();
+    response.headers_mut().insert(LOCATION, location);
+    Ok(response)
+}

@@ -1,0 +1,64 @@
+//! `/api/health/…`: what Kubernetes asks. Nobody needs a token for it.
+
+use axum::{
+    extract::State,
+    response::{IntoResponse, Response},
+    routing::get,
+};
+use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
+use serde_json::json;
+
+use crate::{
+    context::Context,
+    error::Refusal,
+    render::json_response,
+    routing::Table,
+};
+
+pub(super) fn routes(table: Table) -> Table {
+    table
+        .at("/api/health/live", "GET", get(live))
+        .at("/api/health/ready", "GET", get(ready))
+        .at("/api/health/startup", "GET", get(startup))
+}
+
+async fn live(State(context): State<Context>) -> Response {
+    answer("live", configuration(&context).await)
+}
+
+async fn ready(State(context): State<Context>) -> Response {
+    answer("ready", everything(&context).await)
+}
+
+async fn startup(State(context): State<Context>) -> Response {
+    answer("startup complete", everything(&context).await)
+}
+
+/// What is missing, in DiracX's words.
+type Missing = &'static str;
+
+async fn configuration(context: &Context) -> Result<(), Missing> {
+    match context.config_pulse.is_ready().await {
+        true => Ok(()),
+        false => Err("Cache key latest_revision is not ready yet."),
+    }
+}
+
+async fn everything(context: &Context) -> Result<(), Missing> {
+    configuration(context).await?;
+    match context.auth_pulse.is_ready().await {
+        true => Ok(()),
+        false => Err("Cannot connect to AuthDB"),
+    }
+}
+
+fn answer(status: &str, state: Result<(), Missing>) -> Response {
+    match state {
+        Ok(()) => json_response(StatusCode::OK, &json!({ "status": status })),
+        Err(missing) => {
+            let mut response = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, missing).into_response();
+            response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("10"));
+            response
+        }
+    }
+}

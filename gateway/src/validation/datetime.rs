@@ -1,0 +1,162 @@
+//! Instants as texts: ISO 8601 in the spellings that pydantic takes, or Unix time.
+
+use chrono::{DateTime, FixedOffset, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, Utc};
+use serde_json::{Value, json};
+
+use super::{Loc, Problems};
+
+/// A point in time, as far as the text says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) enum When {
+    /// With an offset, so that the instant is known.
+    Instant(DateTime<Utc>),
+    /// Without one: a time on some wall.
+    Naive(NaiveDateTime),
+}
+
+/// Reads the text of an object's key as a point in time.
+pub(crate) fn datetime(problems: &mut Problems, loc: &Loc<'_>, text: &str) -> Option<When> {
+    match parse(text) {
+        Ok(when) => Some(when),
+        Err(error) => {
+            let message = format!("Input should be a valid datetime or date, {error}");
+            let input = Value::String(text.to_owned());
+            problems.add_with("datetime_from_date_parsing", loc, message, &input, json!({ "error": error }));
+            None
+        }
+    }
+}
+
+const EXTRA: &str = "unexpected extra characters at the end of the input";
+const LATE: &str = "dates after 9999 are not supported as unix timestamps";
+const EARLY: &str = "dates before 0000 are not supported as unix timestamps";
+
+fn parse(text: &str) -> Result<When, &'static str> {
+    if let Some(seconds) = unix_time(text) {
+        return seconds;
+    }
+    let bytes = text.as_bytes();
+    let date = date(bytes)?;
+    let rest = &text.get(10..).ok_or(EXTRA)?;
+    if rest.is_empty() {
+        return Ok(When::Naive(date.and_time(NaiveTime::MIN)));
+    }
+    let rest = rest.strip_prefix(['T', 't', ' ', '_']).ok_or(EXTRA)?;
+    let (time, rest) = time(rest).ok_or(EXTRA)?;
+    let naive = date.and_time(time);
+    if rest.is_empty() {
+        return Ok(When::Naive(naive));
+    }
+    let offset = offset(rest).ok_or(EXTRA)?;
+    let instant = naive.and_local_timezone(offset).single().ok_or("year is out of range")?;
+    Ok(When::Instant(instant.with_timezone(&Utc)))
+}
+
+/// `YYYY-MM-DD` at the start.
+fn date(bytes: &[u8]) -> Result<NaiveDate, &'static str> {
+    if bytes.len() < 10 {
+        return Err("input is too short");
+    }
+    let year = number(&bytes[0..4]).ok_or("invalid character in year")?;
+    if bytes[4] != b'-' {
+        return Err("invalid date separator, expected `-`");
+    }
+    let month = number(&bytes[5..7]).ok_or("invalid character in month")?;
+    if bytes[7] != b'-' {
+        return Err("invalid date separator, expected `-`");
+    }
+    let day = number(&bytes[8..10]).ok_or("invalid character in day")?;
+    if !(1..=12).contains(&month) {
+        return Err("month value is outside expected range of 1-12");
+    }
+    if year == 0 {
+        return Err("year 0 is out of range");
+    }
+    i32::try_from(year)
+        .ok()
+        .and_then(|year| NaiveDate::from_ymd_opt(year, month, day))
+        .ok_or("day value is outside expected range")
+}
+
+/// `HH:MM`, then perhaps seconds and a fraction, of which microseconds are kept; and what follows.
+fn time(text: &str) -> Option<(NaiveTime, &str)> {
+    let bytes = text.as_bytes();
+    let hour = number(bytes.get(0..2)?)?;
+    if *bytes.get(2)? != b':' {
+        return None;
+    }
+    let minute = number(bytes.get(3..5)?)?;
+    let rest = text.get(5..)?;
+    let Some(rest) = rest.strip_prefix(':') else {
+        return Some((NaiveTime::from_hms_opt(hour, minute, 0)?, rest));
+    };
+    let second = number(rest.as_bytes().get(0..2)?)?;
+    let rest = rest.get(2..)?;
+    let Some(fraction) = rest.strip_prefix(['.', ',']) else {
+        return Some((NaiveTime::from_hms_opt(hour, minute, second)?, rest));
+    };
+    let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
+    if !(1..=9).contains(&length) {
+        return None;
+    }
+    let digits = fraction.as_bytes().iter().take(length.min(6));
+    let micros = digits.fold(0, |sum, digit| sum * 10 + u32::from(digit - b'0'))
+        * 10_u32.pow(6_u32.saturating_sub(u32::try_from(length).unwrap_or(6)));
+    Some((NaiveTime::from_hms_micro_opt(hour, minute, second, micros)?, fraction.get(length..)?))
+}
+
+/// `Z`, `+HH:MM` or `+HHMM`; the minus may be the typographic one.
+fn offset(text: &str) -> Option<FixedOffset> {
+    if text == "Z" || text == "z" {
+        return FixedOffset::east_opt(0);
+    }
+    let (sign, digits) = match text.strip_prefix('+') {
+        Some(rest) => (1, rest),
+        None => (-1, text.strip_prefix(['-', '\u{2212}'])?),
+    };
+    let bytes = digits.as_bytes();
+    let minutes = match bytes.len() {
+        5 if bytes[2] == b':' => &bytes[3..5],
+        4 => &bytes[2..4],
+        _ => return None,
+    };
+    let hours = number(&bytes[0..2]).filter(|hours| *hours < 24)?;
+    let minutes = number(minutes).filter(|minutes| *minutes < 60)?;
+    FixedOffset::east_opt(sign * i32::try_from(hours * 3600 + minutes * 60).ok()?)
+}
+
+fn number(digits: &[u8]) -> Option<u32> {
+    digits.iter().try_fold(0, |sum, digit| digit.is_ascii_digit().then(|| sum * 10 + u32::from(digit - b'0')))
+}
+
+/// A plain number: seconds since 1970, or milliseconds when it is too large for that. None if it is no number.
+fn unix_time(text: &str) -> Option<Result<When, &'static str>> {
+    // Above this, a number of seconds would lie in the year 2603; it means milliseconds.
+    const MOST_SECONDS: f64 = 2e10;
+    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
+    let is_number = unsigned.bytes().any(|b| b.is_ascii_digit())
+        && unsigned.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+        && unsigned.matches('.').count() <= 1;
+    if !is_number {
+        return None;
+    }
+    let number: f64 = text.parse().ok()?;
+    let seconds = if number.abs() > MOST_SECONDS { number / 1000.0 } else { number };
+    Some(instant(seconds))
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
+fn instant(seconds: f64) -> Result<When, &'static str> {
+    // The first second of the year 0 and the last one of the year 9999.
+    if seconds < -62_167_219_200.0 {
+        return Err(EARLY);
+    }
+    if seconds > 253_402_300_799.0 {
+        return Err(LATE);
+    }
+    let micros = (seconds.fract() * 1e6).round() as i64;
+    DateTime::from_timestamp(seconds.trunc() as i64, 0)
+        .and_then(|at| at.checked_add_signed(TimeDelta::microseconds(micros)))
+        .map(When::Instant)
+        .ok_or(LATE)
+}
