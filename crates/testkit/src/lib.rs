@@ -1,1 +1,9 @@
 #![doc = include_str!("../README.md")]
+
+pub mod actor;
+pub mod clock;
+pub mod keys;
+
+pub use actor::Actor;
+pub use clock::MockClock;
+pub use keys::{BadToken, TestIssuer};
