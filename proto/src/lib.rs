@@ -34,6 +34,12 @@ packages! {
     config = "diracx.config.v1",
     /// Jobs and their sandboxes.
     jobs = "diracx.jobs.v1",
+    /// Pilots, their logs and their credentials.
+    pilots = "diracx.pilots.v1",
+    /// The status of computing resources.
+    rss = "diracx.rss.v1",
+    /// The work of the system itself.
+    tasks = "diracx.tasks.v1",
 }
 
 mod redacted {

@@ -5,7 +5,7 @@ use diracx_core::search::{
 };
 
 use super::{Invalid, each};
-use crate::{common::v1 as pb, jobs::v1 as jobs};
+use crate::{common::v1 as pb, jobs::v1 as jobs, pilots::v1 as pilots};
 
 /// Rows of a page if the request does not say how many.
 pub const DEFAULT_PAGE_SIZE: u64 = 100;
@@ -236,9 +236,9 @@ macro_rules! summaries {
     )+};
 }
 
-paged_searches!(jobs::SearchJobsRequest);
-streamed_searches!(jobs::StreamSearchJobsRequest);
-summaries!(jobs::SummariseJobsRequest);
+paged_searches!(jobs::SearchJobsRequest, pilots::SearchPilotsRequest);
+streamed_searches!(jobs::StreamSearchJobsRequest, pilots::StreamSearchPilotsRequest);
+summaries!(jobs::SummariseJobsRequest, pilots::SummarisePilotsRequest);
 
 #[cfg(test)]
 #[path = "search_tests.rs"]

@@ -47,6 +47,7 @@ fn filter_refused(filter: pb::Filter, sentence: &str) {
 #[test]
 fn a_search_comes_back_as_it_was() {
     assert_eq!(Search::try_from(jobs::SearchJobsRequest::from(search())), Ok(search()));
+    assert_eq!(Search::try_from(pilots::SearchPilotsRequest::from(search())), Ok(search()));
     let summary = Summary { grouping: vec!["Status".into()], filters: search().filters };
     assert_eq!(Summary::try_from(jobs::SummariseJobsRequest::from(summary.clone())), Ok(summary));
 }
