@@ -103,10 +103,6 @@ impl Databases {
         let shared = Arc::clone(&self.shared);
         let at_work = Arc::clone(&running);
         let work = async move { repeat(&shared, writes, deadline, &at_work, unit).await };
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the span is kept by hand; this crate is below the server's"
-        )]
         let mut task = tokio::spawn(work.in_current_span());
         tokio::select! {
             done = &mut task => done.unwrap_or_else(|_| Err(DbError::Panicked.into())),

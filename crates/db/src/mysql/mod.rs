@@ -45,6 +45,14 @@ pub mod dialect {
         Ok((0..count).map(|i| ids.first + i * ids.step).collect())
     }
 
-    /// The end of a `SELECT` whose rows will be changed.
-    pub const FOR_UPDATE: &str = " FOR UPDATE";
+    /// `locked!(query)`: the rows of this `SELECT` will be changed, so others wait for them.
+    pub use crate::mysql_locked as locked;
+}
+
+/// See [`dialect::locked`].
+#[macro_export]
+macro_rules! mysql_locked {
+    ($query:expr) => {
+        $query.for_update()
+    };
 }

@@ -121,6 +121,7 @@ pub struct Plan {
     pub(super) sort: Vec<(&'static str, Direction)>,
     pub(super) distinct: bool,
     pub(super) page: Option<Page>,
+    pub(super) counted: bool,
 }
 
 impl Plan {
@@ -132,6 +133,18 @@ impl Plan {
     /// The page it asks for.
     pub fn page(&self) -> Option<Page> {
         self.page
+    }
+
+    /// See [`counted`](Self::counted).
+    pub fn is_counted(&self) -> bool {
+        self.counted
+    }
+
+    /// Whether to find out how many rows there are without the page.
+    #[must_use]
+    pub fn counted(mut self, counted: bool) -> Self {
+        self.counted = counted;
+        self
     }
 
     /// Checks a search.
@@ -146,14 +159,14 @@ impl Plan {
                 None => Err(SearchError::UnknownSort(sort.parameter.clone())),
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { table, columns, conditions, sort, distinct: search.distinct, page: search.page })
+        Ok(Self { table, columns, conditions, sort, distinct: search.distinct, page: search.page, counted: true })
     }
 
     /// Checks a summary.
     pub fn summary(table: &'static TableSpec, summary: &Summary) -> Result<Self, SearchError> {
         let columns = columns(table, &summary.grouping)?;
         let conditions = conditions(table, &summary.filters)?;
-        Ok(Self { table, columns, conditions, sort: Vec::new(), distinct: false, page: None })
+        Ok(Self { table, columns, conditions, sort: Vec::new(), distinct: false, page: None, counted: false })
     }
 }
 

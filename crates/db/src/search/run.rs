@@ -12,12 +12,13 @@ use crate::{
 /// The page of a plan, and how many rows there are in all.
 ///
 /// A page that is not full tells the total by itself, so the rows are counted only when it is,
-/// or when it starts behind the last row.
+/// or when it starts behind the last row. Uncounted, the total says whether there may be more.
 pub async fn search(conn: &mut Conn, plan: &Plan) -> DbResult<Table> {
     let rows: Vec<RawRow> = PageQuery::new(plan).load(conn).await?;
     let found = rows.len() as u64;
     let total = match plan.page() {
-        Some(page) if found == page.limit || (found == 0 && page.skip > 0) => {
+        Some(page) if !plan.is_counted() && found == page.limit => page.skip + found + 1,
+        Some(page) if plan.is_counted() && (found == page.limit || (found == 0 && page.skip > 0)) => {
             let count: CountRow = CountQuery(plan).get_result(conn).await?;
             u64::try_from(count.total).unwrap_or(0)
         }

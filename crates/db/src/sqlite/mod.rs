@@ -66,6 +66,14 @@ pub mod dialect {
         Ok((last.id - count + 1..=last.id).collect())
     }
 
-    /// The end of a `SELECT` whose rows will be changed: the writer is alone anyway.
-    pub const FOR_UPDATE: &str = "";
+    /// `locked!(query)`: the rows of this `SELECT` will be changed; here the writer is alone anyway.
+    pub use crate::sqlite_locked as locked;
+}
+
+/// See [`dialect::locked`].
+#[macro_export]
+macro_rules! sqlite_locked {
+    ($query:expr) => {
+        $query
+    };
 }

@@ -19,6 +19,8 @@ pub struct BulkInsert<'r> {
     pub columns: &'static [&'static str],
     /// The rows; never empty when executed.
     pub rows: &'r [Vec<Bind>],
+    /// Whether rows whose key is there already are passed over, instead of being an error.
+    pub or_keep: bool,
 }
 
 impl BulkInsert<'_> {
@@ -59,7 +61,10 @@ impl<DB: BindBackend> QueryFragment<DB> for BulkInsert<'_> {
             }
             out.push_sql(")");
         }
-        Ok(())
+        match self.columns.first() {
+            Some(column) if self.or_keep => DB::or_keep(&mut out, column),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -72,11 +77,15 @@ mod tests {
     #[test]
     fn values_are_bound_and_names_quoted() {
         let rows = vec![vec![Bind::Int(1), "x' OR 1".into()], vec![Bind::Int(2), Bind::Null]];
-        let insert = BulkInsert { table: "InputData", columns: &["JobID", "LFN"], rows: &rows };
+        let insert = BulkInsert { table: "InputData", columns: &["JobID", "LFN"], rows: &rows, or_keep: false };
         assert_eq!(
             debug_query::<Sqlite, _>(&insert).to_string(),
             r#"INSERT INTO `InputData` (`JobID`, `LFN`) VALUES (?, ?), (?, ?) -- binds: [1, "x' OR 1", 2, None]"#
         );
-        assert!(debug_query::<Mysql, _>(&insert).to_string().starts_with("INSERT INTO `InputData`"));
+        let kept = BulkInsert { or_keep: true, rows: &rows[1..], ..insert };
+        assert_eq!(
+            debug_query::<Mysql, _>(&kept).to_string(),
+            "INSERT INTO `InputData` (`JobID`, `LFN`) VALUES (?, ?) ON DUPLICATE KEY UPDATE `JobID` = `JobID` -- binds: [2, None]"
+        );
     }
 }

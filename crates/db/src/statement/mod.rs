@@ -81,25 +81,48 @@ impl<T: Into<Bind>> From<Option<T>> for Bind {
 pub trait BindBackend: diesel::backend::Backend + Sized {
     /// Binds `value` at this place of the statement.
     fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind) -> QueryResult<()>;
+
+    /// Ends an `INSERT`: rows whose key is there already are passed over. `column` is any column.
+    fn or_keep(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()>;
 }
 
-macro_rules! bind_backend {
-    ($($backend:ty),+) => {$(
-        impl BindBackend for $backend {
-            fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind) -> QueryResult<()> {
-                match value {
-                    Bind::Null => out.push_bind_param::<Nullable<Text>, Option<String>>(&None),
-                    Bind::Int(v) => out.push_bind_param::<BigInt, i64>(v),
-                    Bind::Float(v) => out.push_bind_param::<Double, f64>(v),
-                    Bind::Text(v) => out.push_bind_param::<Text, String>(v),
-                    Bind::Time(v) => out.push_bind_param::<Timestamp, UtcTime>(v),
-                }
-            }
+/// Binding is alike; diesel's bounds make it impossible to say so once for both.
+macro_rules! bind {
+    ($out:ident, $value:ident) => {
+        match $value {
+            Bind::Null => $out.push_bind_param::<Nullable<Text>, Option<String>>(&None),
+            Bind::Int(v) => $out.push_bind_param::<BigInt, i64>(v),
+            Bind::Float(v) => $out.push_bind_param::<Double, f64>(v),
+            Bind::Text(v) => $out.push_bind_param::<Text, String>(v),
+            Bind::Time(v) => $out.push_bind_param::<Timestamp, UtcTime>(v),
         }
-    )+};
+    };
 }
 
-bind_backend!(Mysql, Sqlite);
+impl BindBackend for Sqlite {
+    fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind) -> QueryResult<()> {
+        bind!(out, value)
+    }
+
+    fn or_keep(out: &mut AstPass<'_, '_, Self>, _: &'static str) -> QueryResult<()> {
+        out.push_sql(" ON CONFLICT DO NOTHING");
+        Ok(())
+    }
+}
+
+impl BindBackend for Mysql {
+    fn bind<'b>(out: &mut AstPass<'_, 'b, Self>, value: &'b Bind) -> QueryResult<()> {
+        bind!(out, value)
+    }
+
+    fn or_keep(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()> {
+        // INSERT IGNORE would pass over values that do not fit as well.
+        out.push_sql(" ON DUPLICATE KEY UPDATE ");
+        out.push_identifier(column)?;
+        out.push_sql(" = ");
+        out.push_identifier(column)
+    }
+}
 
 /// How many rows a statement may have and still be kept prepared: every other number of rows
 /// is another statement, and a connection must not collect them without end.

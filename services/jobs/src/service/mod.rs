@@ -1,0 +1,83 @@
+//! The rpcs of `JobsService`: decode, authorise, act, encode.
+
+mod query;
+mod status;
+mod submission;
+
+use diracx_core::{JobId, search::Table};
+use diracx_proto::{
+    Invalid,
+    jobs::v1::{self as pb, jobs_service_server::JobsService},
+};
+use tonic::{Request, Response, Status};
+
+use crate::Deps;
+
+/// How many jobs one call may name.
+const MOST_JOBS: usize = 10_000;
+
+/// Serves jobs from a store. Rpcs that are not here answer UNIMPLEMENTED, the generated default.
+pub struct Service {
+    pub(crate) deps: Deps,
+}
+
+#[tonic::async_trait]
+impl JobsService for Service {
+    async fn submit_jobs(
+        &self,
+        request: Request<pb::SubmitJobsRequest>,
+    ) -> Result<Response<pb::SubmitJobsResponse>, Status> {
+        submission::submit_jobs(&self.deps, request).await
+    }
+
+    async fn search_jobs(
+        &self,
+        request: Request<pb::SearchJobsRequest>,
+    ) -> Result<Response<pb::SearchJobsResponse>, Status> {
+        query::search_jobs(&self.deps, request).await
+    }
+
+    async fn summarise_jobs(
+        &self,
+        request: Request<pb::SummariseJobsRequest>,
+    ) -> Result<Response<pb::SummariseJobsResponse>, Status> {
+        query::summarise_jobs(&self.deps, request).await
+    }
+
+    async fn get_job_descriptions(
+        &self,
+        request: Request<pb::GetJobDescriptionsRequest>,
+    ) -> Result<Response<pb::GetJobDescriptionsResponse>, Status> {
+        query::get_job_descriptions(&self.deps, request).await
+    }
+
+    async fn get_job_histories(
+        &self,
+        request: Request<pb::GetJobHistoriesRequest>,
+    ) -> Result<Response<pb::GetJobHistoriesResponse>, Status> {
+        query::get_job_histories(&self.deps, request).await
+    }
+
+    async fn set_job_statuses(
+        &self,
+        request: Request<pb::SetJobStatusesRequest>,
+    ) -> Result<Response<pb::SetJobStatusesResponse>, Status> {
+        status::set_job_statuses(&self.deps, request).await
+    }
+}
+
+/// The jobs that a request names.
+fn job_ids(field: &str, ids: &[i64]) -> Result<Vec<JobId>, Invalid> {
+    if ids.len() > MOST_JOBS {
+        return Err(Invalid::field(field, format!("names {} jobs, {MOST_JOBS} is the limit", ids.len())));
+    }
+    Ok(ids.iter().copied().map(JobId).collect())
+}
+
+/// The first column of a table is `JobID` whenever its rows are jobs with their histories.
+fn number(table: &Table, row: usize) -> Option<JobId> {
+    match table.rows.get(row)?.first()? {
+        diracx_core::search::Cell::Int(id) => Some(JobId(*id)),
+        _ => None,
+    }
+}
