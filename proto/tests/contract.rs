@@ -198,3 +198,13 @@ fn a_message_with_secrets_prints_the_rest() {
     let text = format!("{request:?}");
     assert!(!text.contains("eyJ") && text.contains("myDIRACClientID"), "{text}");
 }
+
+#[test]
+fn descriptors_hold_no_comments() {
+    let commented: Vec<_> = pool()
+        .files()
+        .filter(|file| file.file_descriptor_proto().source_code_info.is_some())
+        .map(|file| file.name().to_owned())
+        .collect();
+    assert_eq!(commented, [""; 0]);
+}

@@ -162,7 +162,8 @@ fn filters(search: Option<pb::SearchSpec>) -> Result<Vec<Filter>, Invalid> {
     Vec::try_from(search.unwrap_or_default()).map_err(|invalid| invalid.within("search"))
 }
 
-/// Requests for a page of rows. `page_token` stays with the service that made it.
+/// Requests for a page of rows. `page_token` stays with the service that made it; a search without a page
+/// asks for the first page of the default size.
 macro_rules! paged_searches {
     ($($request:path),+ $(,)?) => {$(
         impl TryFrom<$request> for Search {
@@ -196,7 +197,7 @@ macro_rules! paged_searches {
     )+};
 }
 
-/// Requests for all rows at once, or the first `limit` of them.
+/// Requests for all rows at once, or the first `limit` of them; they pass over none.
 macro_rules! streamed_searches {
     ($($request:path),+ $(,)?) => {$(
         impl TryFrom<$request> for Search {
@@ -212,6 +213,20 @@ macro_rules! streamed_searches {
                     sort: each("sort", request.sort)?,
                     distinct: request.distinct,
                 })
+            }
+        }
+
+        impl From<Search> for $request {
+            fn from(search: Search) -> Self {
+                let limit = search.page.map_or(0, |page| page.limit);
+                Self {
+                    search: Some(search.filters.into()),
+                    sort: search.sort.into_iter().map(Into::into).collect(),
+                    read_mask: search.parameters,
+                    distinct: search.distinct,
+                    limit: i64::try_from(limit).unwrap_or(i64::MAX),
+                    ..Self::default()
+                }
             }
         }
     )+};

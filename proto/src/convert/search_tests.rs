@@ -66,6 +66,8 @@ fn a_page_has_a_default_a_limit_and_no_negative_side() {
 #[test]
 fn a_stream_without_a_limit_asks_for_all_rows() {
     assert_eq!(Search::try_from(jobs::StreamSearchJobsRequest::default()).unwrap().page, None);
+    let all = Search { page: None, ..search() };
+    assert_eq!(Search::try_from(jobs::StreamSearchJobsRequest::from(all.clone())), Ok(all));
     let limited = jobs::StreamSearchJobsRequest { limit: 20_000, ..Default::default() };
     assert_eq!(Search::try_from(limited).unwrap().page, Some(Page { skip: 0, limit: 20_000 }));
 }
