@@ -81,7 +81,7 @@ impl ConfigKeeper {
             refreshing: tokio::sync::Mutex::default(),
         }));
         keeper.refresh().await;
-        tokio::spawn(look_regularly(Arc::downgrade(&keeper.0), refresh_every));
+        diracx_server::spawn(look_regularly(Arc::downgrade(&keeper.0), refresh_every));
         keeper
     }
 

@@ -1,5 +1,7 @@
 //! The exact document that DiracX serves for a configuration.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use diracx_core::config::Config;
 use serde_json::Value;
 

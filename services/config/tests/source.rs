@@ -1,5 +1,7 @@
 //! Configurations read from real git repositories and plain files.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
 use diracx_config::{ConfigKeeper, ConfigSource, SourceError};

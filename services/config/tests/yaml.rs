@@ -1,5 +1,7 @@
 //! What YAML is accepted, and that no YAML does harm.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{fmt::Write, time::Instant};
 
 use diracx_config::yaml::parse;

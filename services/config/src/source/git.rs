@@ -139,6 +139,7 @@ impl Mirror {
 }
 
 /// Credentials come from the URL; no helper program is started and nobody is asked at a terminal.
+#[expect(clippy::unnecessary_wraps, reason = "the form that gix asks for")]
 fn in_url_only(action: gix::credentials::helper::Action) -> Result<Option<Outcome>, gix::Error> {
     match action {
         gix::credentials::helper::Action::Get(context) => {

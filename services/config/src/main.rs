@@ -1,0 +1,54 @@
+//! The process that serves the configuration: settings → telemetry → keeper → serve → drain.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use diracx_config::{
+    ConfigKeeper, ConfigSource,
+    settings::{Args, Settings},
+};
+use diracx_core::{Clock, SystemClock};
+use diracx_proto::FILE_DESCRIPTOR_SET;
+use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
+
+fn main() -> ExitCode {
+    let settings = match parse_settings::<Args>() {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let metrics = telemetry::Metrics::default();
+    let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
+        let _inside = runtime.enter();
+        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &metrics)?;
+        let result = runtime.block_on(run(settings, metrics));
+        guard.shutdown();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("diracx-config: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let source = ConfigSource::open(settings.source.url.expose())?;
+    let keeper = ConfigKeeper::start(source, clock.clone(), settings.source.refresh_every).await;
+    let readiness = Readiness::default();
+    diracx_config::observe(&keeper, readiness.clone(), &metrics, clock.clone());
+    let stack = Stack {
+        access: Arc::new(diracx_config::access()?),
+        verifier: settings.token.verifier(clock),
+        gate: settings.server.gate,
+        limits: settings.server.limits,
+        metrics,
+    };
+    let service = diracx_config::service(keeper, &stack);
+    let bound = settings.server.serve.bind().await?;
+    tracing::info!("the config service listens on {}", bound.address());
+    bound.serve(service, &stack, FILE_DESCRIPTOR_SET, readiness, shutdown_signal()).await?;
+    Ok(())
+}

@@ -1,0 +1,91 @@
+//! The settings of the `diracx-config` process.
+
+use std::time::Duration;
+
+use diracx_server::settings::{
+    Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
+    TokenArgs, TokenSettings,
+};
+
+use crate::source::SourceUrl;
+
+/// Serves the DIRAC configuration from a git repository or a file.
+#[derive(Debug, clap::Parser)]
+#[command(name = "diracx-config", version)]
+pub struct Args {
+    /// Where the configuration comes from.
+    #[command(flatten)]
+    pub source: SourceArgs,
+    /// Where to listen.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// What to log.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Whose tokens to believe.
+    #[command(flatten)]
+    pub token: TokenArgs,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Configuration")]
+pub struct SourceArgs {
+    /// The source: git+file:///path, git+https://host/path (both with ?revision=, default master), or a
+    /// YAML file as file:///path/default.yml or as a plain path. Required.
+    #[arg(long, env = "DIRACX_CONFIG_BACKEND_URL", hide_env_values = true, value_name = "URL")]
+    pub config_backend_url: Option<Secret>,
+    /// How often to look for a newer configuration, in seconds.
+    #[arg(long, env = "DIRACX_CONFIG_REFRESH_SECONDS", default_value = "5", value_name = "SECONDS")]
+    pub config_refresh_seconds: String,
+}
+
+/// See [`SourceArgs`].
+#[derive(Debug, Clone)]
+pub struct SourceSettings {
+    /// The source, perhaps with a password in it.
+    pub url: Secret,
+    /// How often to look.
+    pub refresh_every: Duration,
+}
+
+/// See [`Args`].
+#[derive(Debug)]
+pub struct Settings {
+    /// Where the configuration comes from.
+    pub source: SourceSettings,
+    /// Where to listen.
+    pub server: ServerSettings,
+    /// What to log.
+    pub telemetry: TelemetrySettings,
+    /// Whose tokens to believe.
+    pub token: TokenSettings,
+}
+
+impl Resolve for SourceArgs {
+    type Settings = SourceSettings;
+
+    fn resolve(self, _: &Environment, problems: &mut Problems) -> Option<SourceSettings> {
+        const URL: &str = "DIRACX_CONFIG_BACKEND_URL";
+        let given = self.config_backend_url.filter(|url| !url.expose().trim().is_empty());
+        let url = problems.required(URL, given).filter(|url| {
+            // The URL is not repeated: it may hold a password.
+            url.expose().parse::<SourceUrl>().map_err(|error| problems.note(URL, error)).is_ok()
+        });
+        let every = problems.seconds("DIRACX_CONFIG_REFRESH_SECONDS", &self.config_refresh_seconds);
+        let every = every.map(|every| every.max(Duration::from_millis(100)));
+        Some(SourceSettings { url: url?, refresh_every: every? })
+    }
+}
+
+impl Resolve for Args {
+    type Settings = Settings;
+
+    fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
+        let source = self.source.resolve(environment, problems);
+        let server = self.server.resolve(environment, problems);
+        let telemetry = self.telemetry.resolve(environment, problems);
+        let token = self.token.resolve(environment, problems);
+        Some(Settings { source: source?, server: server?, telemetry: telemetry?, token: token? })
+    }
+}

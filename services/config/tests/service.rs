@@ -1,0 +1,142 @@
+//! The service as its callers see it, with every layer around it.
+
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
+use std::{fs, sync::Arc, time::Duration};
+
+use diracx_config::{ConfigKeeper, ConfigSource};
+use diracx_core::{Clock, Reason, SystemClock};
+use diracx_proto::config::v1::{
+    GetConfigRequest, GetConfigStatusRequest, WatchConfigRequest, config_service_client::ConfigServiceClient,
+};
+use diracx_server::{
+    KeyStore, RpcService, Stack, StatusInfo, TokenMinter, TokenVerifier,
+    limits::Limits,
+    telemetry::Metrics,
+    token::{AccessClaims, DEFAULT_ALGORITHMS, new_token_id},
+    version_gate::VersionGate,
+};
+use futures::StreamExt;
+use tonic::{Code, Request};
+
+const ISSUER: &str = "https://diracx.invalid";
+const DOCUMENT: &str = include_str!("data/default.yml");
+
+/// A config service over a plain file.
+struct Mesh {
+    directory: tempfile::TempDir,
+    keeper: ConfigKeeper,
+    minter: TokenMinter,
+    client: ConfigServiceClient<RpcService>,
+}
+
+impl Mesh {
+    async fn start(document: &str) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("default.yml");
+        fs::write(&path, document).unwrap();
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let source = ConfigSource::open(path.to_str().unwrap()).unwrap();
+        let keeper = ConfigKeeper::start(source, clock.clone(), Duration::from_secs(86_400)).await;
+        let keys = Arc::new(KeyStore::generate(clock.now()).unwrap());
+        let stack = Stack {
+            access: Arc::new(diracx_config::access().unwrap()),
+            verifier: TokenVerifier::new(ISSUER, DEFAULT_ALGORITHMS, keys.clone(), clock.clone()),
+            gate: VersionGate::new("0.0.1a1".parse().unwrap()),
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+        };
+        let minter = TokenMinter::new(keys, ISSUER, &DEFAULT_ALGORITHMS, clock).unwrap();
+        let client = ConfigServiceClient::new(diracx_config::service(keeper.clone(), &stack));
+        Self { directory, keeper, minter, client }
+    }
+
+    async fn write(&self, document: &str) {
+        fs::write(self.directory.path().join("default.yml"), document).unwrap();
+        self.keeper.refresh().await;
+    }
+
+    fn with_token<T>(token: &str, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        request
+    }
+
+    fn as_user<T>(&self, message: T) -> Request<T> {
+        let now = SystemClock.now();
+        let claims = AccessClaims {
+            jti: new_token_id(now),
+            exp: now.timestamp() + 60,
+            dirac_policies: serde_json::Map::new(),
+            sub: "alpha:1".to_owned(),
+            vo: "alpha".to_owned(),
+            iss: ISSUER.to_owned(),
+            dirac_properties: Vec::new(),
+            preferred_username: "alice".to_owned(),
+            dirac_group: "alpha_user".to_owned(),
+        };
+        Self::with_token(&self.minter.mint(&claims).unwrap(), message)
+    }
+
+    fn as_component<T>(&self, name: &str, message: T) -> Request<T> {
+        Self::with_token(&self.minter.component(name).get().unwrap(), message)
+    }
+}
+
+#[tokio::test]
+async fn any_token_and_any_service_reads_the_configuration_and_nobody_without() {
+    let mut mesh = Mesh::start(DOCUMENT).await;
+    let refused = mesh.client.get_config(GetConfigRequest::default()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+
+    let request = mesh.as_user(GetConfigRequest::default());
+    let answer = mesh.client.get_config(request).await.unwrap().into_inner();
+    assert_eq!(answer.document, mesh.keeper.loaded().unwrap().document);
+    assert_eq!(answer.revision.len(), 40);
+
+    let known = GetConfigRequest { known_revision: Some(answer.revision.clone()) };
+    let request = mesh.as_component("jobs", known);
+    let again = mesh.client.get_config(request).await.unwrap().into_inner();
+    assert!(again.not_modified && again.document.is_empty());
+    assert_eq!(again.revision, answer.revision);
+
+    let request = mesh.as_component("stranger", GetConfigRequest::default());
+    assert_eq!(mesh.client.get_config(request).await.unwrap_err().code(), Code::PermissionDenied);
+}
+
+#[tokio::test]
+async fn without_a_configuration_callers_are_told_why_and_when_to_come_back() {
+    let mut mesh = Mesh::start("DIRAC: {}").await;
+    let request = mesh.as_user(GetConfigRequest::default());
+    let status = mesh.client.get_config(request).await.unwrap_err();
+    let info = StatusInfo::of(&status);
+    assert_eq!(status.code(), Code::Unavailable);
+    assert!(info.is(Reason::ConfigurationUnavailable));
+    assert_eq!(info.retry_after, Some(Duration::from_secs(10)));
+    assert!(status.message().contains("Registry: is required"), "{}", status.message());
+
+    let request = mesh.as_user(GetConfigStatusRequest {});
+    let status = mesh.client.get_config_status(request).await.unwrap().into_inner();
+    assert_eq!(status.revision, "");
+    assert!(status.last_error.contains("Registry: is required"));
+
+    mesh.write(DOCUMENT).await;
+    let request = mesh.as_user(GetConfigStatusRequest {});
+    let status = mesh.client.get_config_status(request).await.unwrap().into_inner();
+    assert_eq!((status.revision.len(), status.last_error.as_str()), (40, ""));
+    assert!(status.checked.is_some() && status.loaded.is_some());
+}
+
+#[tokio::test]
+async fn watchers_get_the_configuration_and_then_every_change() {
+    let mut mesh = Mesh::start(DOCUMENT).await;
+    let request = mesh.as_user(WatchConfigRequest::default());
+    let mut stream = mesh.client.watch_config(request).await.unwrap().into_inner();
+    let first = stream.next().await.unwrap().unwrap();
+    assert!(first.document.contains("Ask the alpha helpdesk"));
+
+    mesh.write(&DOCUMENT.replace("Ask the alpha helpdesk", "Ask nobody")).await;
+    let second = stream.next().await.unwrap().unwrap();
+    assert!(second.document.contains("Ask nobody"));
+    assert_ne!(second.revision, first.revision);
+}
