@@ -2,8 +2,10 @@
 
 pub mod actor;
 pub mod clock;
+pub mod database;
 pub mod keys;
 
 pub use actor::Actor;
 pub use clock::MockClock;
+pub use database::TestDatabase;
 pub use keys::{BadToken, TestIssuer};
