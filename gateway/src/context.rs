@@ -7,27 +7,24 @@ use diracx_proto::{
     auth::v1::auth_service_client::AuthServiceClient, config::v1::config_service_client::ConfigServiceClient,
     jobs::v1::jobs_service_client::JobsServiceClient,
 };
-use diracx_server::token::TokenVerifier;
+use diracx_server::TokenVerifier;
 
 use crate::{
-    health::Health,
+    health::{Backend, Pulse},
     routes::config::ConfigCache,
     settings::GatewaySettings,
     validation::body::Limits,
 };
 
-/// The largest answer of a service: a page of 10,000 rows, or a large configuration, with room to spare.
-const MAX_ANSWER_BYTES: usize = 64 * 1024 * 1024;
-
-/// The channels to the services behind the gateway.
-#[derive(Clone)]
-pub struct Channels {
-    /// To the auth service.
-    pub auth: AnyChannel,
-    /// To the config service.
-    pub config: AnyChannel,
-    /// To the jobs service.
-    pub jobs: AnyChannel,
+/// The services behind the gateway.
+#[derive(Debug, Clone)]
+pub struct Backends {
+    /// Logins and tokens.
+    pub auth: Backend,
+    /// The configuration.
+    pub config: Backend,
+    /// Jobs and their sandboxes.
+    pub jobs: Backend,
 }
 
 /// Shared by all handlers.
@@ -35,34 +32,37 @@ pub struct Channels {
 pub(crate) struct Context(Arc<Inner>);
 
 pub(crate) struct Inner {
-    channels: Channels,
+    backends: Backends,
     pub(crate) verifier: TokenVerifier,
     pub(crate) settings: GatewaySettings,
     pub(crate) config_cache: ConfigCache,
-    pub(crate) health: Health,
+    pub(crate) auth_pulse: Pulse,
+    pub(crate) config_pulse: Pulse,
 }
 
 impl Context {
-    pub(crate) fn new(channels: Channels, verifier: TokenVerifier, settings: GatewaySettings) -> Self {
-        let health = Health::new(&channels);
-        Self(Arc::new(Inner { channels, verifier, settings, config_cache: ConfigCache::default(), health }))
+    pub(crate) fn new(backends: Backends, verifier: TokenVerifier, settings: GatewaySettings) -> Self {
+        let auth_pulse = Pulse::new(backends.auth.clone());
+        let config_pulse = Pulse::new(backends.config.clone());
+        let config_cache = ConfigCache::default();
+        Self(Arc::new(Inner { backends, verifier, settings, config_cache, auth_pulse, config_pulse }))
     }
 
     /// How much of a body is read.
     pub(crate) fn body_limits(&self) -> Limits {
-        Limits { bytes: self.settings.max_body_bytes, time: self.settings.body_timeout() }
+        Limits { bytes: self.settings.max_body_bytes, time: self.settings.body_timeout }
     }
 
     pub(crate) fn auth(&self) -> AuthServiceClient<AnyChannel> {
-        AuthServiceClient::new(self.channels.auth.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+        diracx_client::auth(self.backends.auth.channel())
     }
 
     pub(crate) fn config(&self) -> ConfigServiceClient<AnyChannel> {
-        ConfigServiceClient::new(self.channels.config.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+        diracx_client::config(self.backends.config.channel())
     }
 
     pub(crate) fn jobs(&self) -> JobsServiceClient<AnyChannel> {
-        JobsServiceClient::new(self.channels.jobs.clone()).max_decoding_message_size(MAX_ANSWER_BYTES)
+        diracx_client::jobs(self.backends.jobs.channel())
     }
 }
 

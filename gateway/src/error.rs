@@ -6,7 +6,7 @@ use axum::response::{IntoResponse, Response};
 use diracx_core::{Explain, Reason};
 use diracx_server::{
     status::{StatusInfo, to_status},
-    telemetry::TraceContext,
+    telemetry::{TRACEPARENT, TraceContext},
 };
 use http::{
     HeaderMap, HeaderName, HeaderValue, StatusCode,
@@ -22,7 +22,6 @@ use crate::{
 
 /// The header with the stable reason of an error.
 pub const ERROR_REASON: HeaderName = HeaderName::from_static("diracx-error-reason");
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 
 /// When to come back to a database or a service that is down and does not say: DiracX's answer.
 const UNAVAILABLE_RETRY: Duration = Duration::from_secs(10);
@@ -118,7 +117,10 @@ fn of_status(status: &Status, oauth: bool) -> Response {
         }
         StatusCode::SERVICE_UNAVAILABLE if info.reason.is_none() => {
             tracing::warn!(error = %status, "a service cannot be reached");
-            json_response(code, &json!({ "detail": "A part of the system cannot be reached, try again later" }))
+            json_response(
+                code,
+                &json!({ "detail": "A part of the system cannot be reached, try again later" }),
+            )
         }
         code => json_response(code, &json!({ "detail": status.message() })),
     };
@@ -138,9 +140,8 @@ fn of_status(status: &Status, oauth: bool) -> Response {
 
 /// The header that tells where in the traces and logs this request is.
 pub(crate) fn add_trace(headers: &mut HeaderMap) {
-    let context = TraceContext::current().map(|context| context.to_traceparent());
-    if let Some(value) = context.and_then(|text| HeaderValue::try_from(text).ok()) {
-        headers.insert(TRACEPARENT, value);
+    if let Some(context) = TraceContext::current() {
+        headers.insert(TRACEPARENT, context.to_header());
     }
 }
 

@@ -1,1 +1,64 @@
 #![doc = include_str!("../README.md")]
+
+mod caller;
+mod connection;
+mod context;
+mod cors;
+mod edge;
+mod error;
+mod grpc;
+mod health;
+mod jwks;
+mod outgoing;
+pub mod process;
+mod public_url;
+mod render;
+mod routes;
+mod routing;
+mod serve;
+mod settings;
+mod tls;
+mod validation;
+
+use axum::Router;
+use diracx_server::{TokenVerifier, version_gate::VersionGate};
+
+pub use context::Backends;
+pub use error::ERROR_REASON;
+pub use grpc::GrpcError;
+pub use health::Backend;
+pub use jwks::published_keys;
+pub use serve::serve;
+pub use settings::{GatewayArgs, GatewaySettings};
+pub use tls::{Tls, TlsError};
+
+/// Everything the gateway is made of.
+#[derive(Debug, Clone)]
+pub struct Gateway {
+    /// The services behind it.
+    pub backends: Backends,
+    /// Whose tokens are believed.
+    pub verifier: TokenVerifier,
+    /// Which clients are served.
+    pub gate: VersionGate,
+    /// How it behaves towards its callers.
+    pub settings: GatewaySettings,
+    /// More REST paths, such as those of an extension or of the development identity provider.
+    pub extra: Router,
+}
+
+impl Gateway {
+    /// One router for REST, gRPC-Web and gRPC.
+    ///
+    /// # Errors
+    /// If the descriptors of the contract cannot be offered by reflection.
+    ///
+    /// # Panics
+    /// If a path of `extra` is one of ours.
+    pub fn into_router(self) -> Result<Router, GrpcError> {
+        let grpc = grpc::GrpcRouter::new(&self.backends)?;
+        let context = context::Context::new(self.backends, self.verifier, self.settings.clone());
+        let rest = routes::table().into_router().with_state(context).merge(self.extra);
+        Ok(edge::Edge::new(self.gate, &self.settings, rest, grpc).into_router())
+    }
+}

@@ -53,7 +53,10 @@ fn first<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
 
 /// A name or address with an optional port. Anything else would be put into our links and is none.
 fn is_host(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
+    !text.is_empty()
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-' | b'_' | b':' | b'[' | b']'))
 }
 
 #[cfg(test)]
@@ -61,8 +64,10 @@ mod tests {
     use super::*;
 
     fn check(headers: &[(&'static str, &'static str)], secure: bool, expected: &str) {
-        let headers =
-            headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect::<HeaderMap>();
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap()))
+            .collect::<HeaderMap>();
         assert_eq!(PublicUrl::of(&headers, &Uri::from_static("/x"), secure).at(""), expected);
     }
 
@@ -71,7 +76,11 @@ mod tests {
         check(&[("host", "foo.example:99")], false, "http://foo.example:99");
         check(&[("host", "foo.example")], true, "https://foo.example");
         check(&[("host", "[::1]:8000")], false, "http://[::1]:8000");
-        check(&[("host", "in"), ("x-forwarded-proto", "https, http"), ("x-forwarded-host", "out.example")], false, "https://out.example");
+        check(
+            &[("host", "in"), ("x-forwarded-proto", "https, http"), ("x-forwarded-host", "out.example")],
+            false,
+            "https://out.example",
+        );
         check(&[("host", "in"), ("x-forwarded-proto", "gopher")], false, "http://in");
     }
 

@@ -28,7 +28,12 @@ pub(crate) struct Table {
 
 impl Table {
     /// Adds a path. `allow` names its methods: any other one, `HEAD` included, is a 405 that lists them.
-    pub(crate) fn at(mut self, path: &'static str, allow: &'static str, handlers: MethodRouter<Context>) -> Self {
+    pub(crate) fn at(
+        mut self,
+        path: &'static str,
+        allow: &'static str,
+        handlers: MethodRouter<Context>,
+    ) -> Self {
         let refuse = move || async move { method_not_allowed(allow) };
         self.paths.push(path);
         self.router = self.router.route(path, handlers.head(refuse).fallback(refuse));
@@ -53,7 +58,9 @@ fn method_not_allowed(allow: &'static str) -> Response {
 
 fn not_found(paths: &[&str], request: &Request) -> Response {
     let uri = request.uri();
-    if let Some(other) = with_other_slash(uri.path()).filter(|other| paths.iter().any(|path| matches(path, other))) {
+    if let Some(other) =
+        with_other_slash(uri.path()).filter(|other| paths.iter().any(|path| matches(path, other)))
+    {
         let secure = request.extensions().get::<Secure>().is_some();
         let target = PublicUrl::of(request.headers(), uri, secure).at(&other) + &query(uri);
         if let Ok(location) = HeaderValue::try_from(target) {
@@ -81,7 +88,9 @@ fn with_other_slash(path: &str) -> Option<String> {
 fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
     let fits = pattern.split('/').all(|wanted| {
-        segments.next().is_some_and(|segment| segment == wanted || (wanted.starts_with('{') && !segment.is_empty()))
+        segments
+            .next()
+            .is_some_and(|segment| segment == wanted || (wanted.starts_with('{') && !segment.is_empty()))
     });
     fits && segments.next().is_none()
 }
@@ -93,7 +102,8 @@ mod tests {
     const PATHS: [&str; 3] = ["/api/config/", "/api/jobs/search", "/api/jobs/{job_id}/sandbox"];
 
     fn check(path: &str, expected: Result<u16, &str>) {
-        let request = Request::builder().uri(path).header("host", "h").body(axum::body::Body::empty()).unwrap();
+        let request =
+            Request::builder().uri(path).header("host", "h").body(axum::body::Body::empty()).unwrap();
         let response = not_found(&PATHS, &request);
         let location = response.headers().get(LOCATION).map(|value| value.to_str().unwrap());
         match expected {

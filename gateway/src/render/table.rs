@@ -27,7 +27,8 @@ pub(crate) fn write_summary(table: &Table) -> Vec<u8> {
 
 fn write(table: &Table, zone: Zone, more: impl Fn(&mut Vec<u8>, usize)) -> Vec<u8> {
     let names: Vec<Vec<u8>> = table.columns.iter().map(|name| member_name(name)).collect();
-    let mut out = Vec::with_capacity(2 + table.rows.len() * names.iter().map(|name| name.len() + CELL).sum::<usize>());
+    let mut out =
+        Vec::with_capacity(2 + table.rows.len() * names.iter().map(|name| name.len() + CELL).sum::<usize>());
     out.push(b'[');
     for (i, row) in table.rows.iter().enumerate() {
         if i > 0 {
@@ -117,7 +118,9 @@ mod tests {
             ],
         };
         let columns = ["JobID", "Job\"Name", "SubmissionTime", "EndExecTime", "VerifiedFlag"];
-        Table { columns: columns.map(str::to_owned).to_vec(), rows: vec![row(1, "a\nb"), row(i64::MAX, "é")] }
+        Table {
+            columns: columns.map(str::to_owned).to_vec(), rows: vec![row(1, "a\nb"), row(i64::MAX, "é")]
+        }
     }
 
     #[test]
@@ -149,10 +152,8 @@ mod tests {
             status_time: Some(Timestamp { seconds: 0, nanos: 5_000_000 }),
             source: "JobManager".into(),
         };
-        let one = Table {
-            columns: vec!["JobID".into()],
-            rows: vec![Row { cells: vec![cell(Kind::IntValue(7))] }],
-        };
+        let one =
+            Table { columns: vec!["JobID".into()], rows: vec![Row { cells: vec![cell(Kind::IntValue(7))] }] };
         let history = JobHistory { job_id: 7, records: vec![record] };
         assert_eq!(
             String::from_utf8(write_rows(&one, &[history])).unwrap(),
@@ -168,7 +169,10 @@ mod tests {
         let one = Table {
             columns: vec!["SubmissionTime".into(), "count".into()],
             rows: vec![Row {
-                cells: vec![cell(Kind::TimeValue(Timestamp { seconds: 0, nanos: 0 })), cell(Kind::IntValue(4))],
+                cells: vec![
+                    cell(Kind::TimeValue(Timestamp { seconds: 0, nanos: 0 })),
+                    cell(Kind::IntValue(4)),
+                ],
             }],
         };
         assert_eq!(

@@ -69,7 +69,8 @@ pub(crate) fn parse_http_date(text: &str) -> Option<i64> {
     Some(naive.and_utc().timestamp())
 }
 
-const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+const MONTHS: [&str; 12] =
+    ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 /// Year, month and day of a number of days since 1970, in the proleptic Gregorian calendar.
 ///
@@ -133,7 +134,9 @@ mod tests {
         assert_eq!(parse_http_date("Sun, 22 Nov 2026 20:51:17 GMT"), Some(1_795_380_677));
         assert_eq!(parse_http_date("Mon, 1 Apr 2024 00:00:00 GMT"), Some(1_711_929_600));
         assert_eq!(parse_http_date("Xyz, 01 Apr 2024 00:00:00 GMT"), Some(1_711_929_600));
-        for bad in ["", "yesterday", "2024-01-01", "Mon, 01 Apr 2024 00:00:00 CET", "Mon, 40 Apr 2024 00:00:00 GMT"] {
+        for bad in
+            ["", "yesterday", "2024-01-01", "Mon, 01 Apr 2024 00:00:00 CET", "Mon, 40 Apr 2024 00:00:00 GMT"]
+        {
             assert_eq!(parse_http_date(bad), None, "{bad}");
         }
     }

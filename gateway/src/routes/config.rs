@@ -100,8 +100,9 @@ fn revision(known: Option<&Revision>, answer: GetConfigResponse) -> Result<Revis
     }
     let modified = answer.modified.map_or(0, |time| time.seconds);
     let header = |text: &str| {
-        HeaderValue::try_from(text)
-            .map_err(|_| Refusal::Failed(tonic::Status::internal("a revision cannot be written into a header")))
+        HeaderValue::try_from(text).map_err(|_| {
+            Refusal::Failed(tonic::Status::internal("a revision cannot be written into a header"))
+        })
     };
     Ok(Revision {
         etag: header(&answer.revision)?,
@@ -117,8 +118,9 @@ fn revision(known: Option<&Revision>, answer: GetConfigResponse) -> Result<Revis
 fn not_modified(headers: &HeaderMap, etag: &str, modified: i64) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     // The ETag goes out without quotes; whoever puts them on is understood as well.
-    let same = text(IF_NONE_MATCH)
-        .is_some_and(|known| known == etag || known.strip_prefix('"').and_then(|t| t.strip_suffix('"')) == Some(etag));
+    let same = text(IF_NONE_MATCH).is_some_and(|known| {
+        known == etag || known.strip_prefix('"').and_then(|t| t.strip_suffix('"')) == Some(etag)
+    });
     same || text(IF_MODIFIED_SINCE).and_then(parse_http_date).is_some_and(|since| since > modified)
 }
 

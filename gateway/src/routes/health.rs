@@ -8,18 +8,14 @@ use axum::{
 use http::{HeaderValue, StatusCode, header::RETRY_AFTER};
 use serde_json::json;
 
-use crate::{
-    context::Context,
-    error::Refusal,
-    render::json_response,
-    routing::Table,
-};
+use crate::{context::Context, error::Refusal, render::json_response, routing::Table};
 
 pub(super) fn routes(table: Table) -> Table {
-    table
-        .at("/api/health/live", "GET", get(live))
-        .at("/api/health/ready", "GET", get(ready))
-        .at("/api/health/startup", "GET", get(startup))
+    table.at("/api/health/live", "GET", get(live)).at("/api/health/ready", "GET", get(ready)).at(
+        "/api/health/startup",
+        "GET",
+        get(startup),
+    )
 }
 
 async fn live(State(context): State<Context>) -> Response {

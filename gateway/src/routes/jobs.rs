@@ -83,7 +83,9 @@ fn submitted(jobs: &[SubmittedJob]) -> Vec<u8> {
 /// The name of a status; `Unknown` for a number that a newer service may send.
 pub(super) fn status_name(number: i32) -> &'static str {
     let status = JobStatus::try_from(number).ok();
-    status.and_then(|status| diracx_core::JobStatus::try_from(status).ok()).map_or("Unknown", |status| status.as_str())
+    status
+        .and_then(|status| diracx_core::JobStatus::try_from(status).ok())
+        .map_or("Unknown", |status| status.as_str())
 }
 
 async fn search(

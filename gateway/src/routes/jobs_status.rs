@@ -53,7 +53,8 @@ pub(super) async fn set_job_statuses(
 }
 
 fn updates((job, records): JobUpdates) -> Result<JobStatusUpdates, Refusal> {
-    let records = records.into_iter().map(|(when, update)| record(job, when, update)).collect::<Result<_, _>>()?;
+    let records =
+        records.into_iter().map(|(when, update)| record(job, when, update)).collect::<Result<_, _>>()?;
     Ok(JobStatusUpdates { job_id: job.get(), records })
 }
 
@@ -61,7 +62,9 @@ fn record(job: JobId, when: When, update: StatusUpdate) -> Result<StatusRecord, 
     let time = match when {
         When::Instant(time) => timestamp(time),
         When::Naive(time) => {
-            return Err(Refusal::bad_request(format!("Timestamp {time} is not timezone aware for job {job}")));
+            return Err(Refusal::bad_request(format!(
+                "Timestamp {time} is not timezone aware for job {job}"
+            )));
         }
     };
     Ok(StatusRecord {
@@ -185,7 +188,9 @@ mod tests {
         check(
             &[changed(24), unknown.clone(), changed(25)],
             200,
-            &format!(r#"{{"success":{{"24":{change},"25":{change}}},"failed":{{"99":{{"detail":"Not found"}}}}}}"#),
+            &format!(
+                r#"{{"success":{{"24":{change},"25":{change}}},"failed":{{"99":{{"detail":"Not found"}}}}}}"#
+            ),
         )
         .await;
         check(&[unknown], 404, r#"{"detail":{"success":{},"failed":{"99":{"detail":"Not found"}}}}"#).await;

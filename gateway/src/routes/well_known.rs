@@ -6,15 +6,15 @@ use axum::{
     routing::get,
 };
 use diracx_proto::auth::v1::{
-    DiracGroup, GetInstallationMetadataRequest, GetJwksRequest, GetSecurityContactRequest, GetServerMetadataRequest,
-    JsonWebKey, VirtualOrganization,
+    DiracGroup, GetInstallationMetadataRequest, GetJwksRequest, GetSecurityContactRequest,
+    GetServerMetadataRequest, VirtualOrganization,
 };
 use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    context::Context, error::Refusal, outgoing::outgoing, public_url::PublicUrl, render::json_response,
-    routing::Table,
+    context::Context, error::Refusal, jwks::key_set, outgoing::outgoing, public_url::PublicUrl,
+    render::json_response, routing::Table,
 };
 
 pub(super) fn routes(table: Table) -> Table {
@@ -26,7 +26,8 @@ pub(super) fn routes(table: Table) -> Table {
 }
 
 async fn openid_configuration(State(context): State<Context>, url: PublicUrl) -> Result<Response, Refusal> {
-    let metadata = context.auth().get_server_metadata(outgoing(GetServerMetadataRequest {})).await?.into_inner();
+    let metadata =
+        context.auth().get_server_metadata(outgoing(GetServerMetadataRequest {})).await?.into_inner();
     let document = json!({
         "issuer": metadata.issuer,
         "token_endpoint": url.at("/api/auth/token"),
@@ -47,31 +48,12 @@ async fn openid_configuration(State(context): State<Context>, url: PublicUrl) ->
 
 async fn jwks(State(context): State<Context>) -> Result<Response, Refusal> {
     let keys = context.auth().get_jwks(outgoing(GetJwksRequest {})).await?.into_inner().keys;
-    let keys: Vec<Value> = keys.into_iter().map(key).collect();
-    Ok(json_response(StatusCode::OK, &json!({ "keys": keys })))
-}
-
-/// A key without the members that its kind does not have.
-fn key(key: JsonWebKey) -> Value {
-    let text = |text: String| Some(text).filter(|text| !text.is_empty()).map(Value::String);
-    let operations = (!key.key_ops.is_empty()).then(|| Value::from(key.key_ops));
-    let members = [
-        ("crv", key.crv.map(Value::String)),
-        ("x", key.x.map(Value::String)),
-        ("y", key.y.map(Value::String)),
-        ("n", key.n.map(Value::String)),
-        ("e", key.e.map(Value::String)),
-        ("key_ops", operations),
-        ("use", key.r#use.map(Value::String)),
-        ("alg", text(key.alg)),
-        ("kid", text(key.kid)),
-        ("kty", text(key.kty)),
-    ];
-    Value::Object(members.into_iter().filter_map(|(name, value)| Some((name.to_owned(), value?))).collect())
+    Ok(json_response(StatusCode::OK, &key_set(keys)))
 }
 
 async fn dirac_metadata(State(context): State<Context>) -> Result<Response, Refusal> {
-    let answer = context.auth().get_installation_metadata(outgoing(GetInstallationMetadataRequest {})).await?;
+    let answer =
+        context.auth().get_installation_metadata(outgoing(GetInstallationMetadataRequest {})).await?;
     let vos: Map<String, Value> =
         answer.into_inner().virtual_organizations.into_iter().map(virtual_organization).collect();
     Ok(json_response(StatusCode::OK, &json!({ "virtual_organizations": vos })))
@@ -91,6 +73,7 @@ fn virtual_organization(vo: VirtualOrganization) -> (String, Value) {
 
 /// A JSON string, not plain text: DiracX's generated clients read it as one.
 async fn security_txt(State(context): State<Context>) -> Result<Response, Refusal> {
-    let answer = context.auth().get_security_contact(outgoing(GetSecurityContactRequest {})).await?.into_inner();
+    let answer =
+        context.auth().get_security_contact(outgoing(GetSecurityContactRequest {})).await?.into_inner();
     Ok(json_response(StatusCode::OK, &answer.document).into_response())
 }

@@ -45,7 +45,8 @@ pub(crate) fn value(headers: &HeaderMap, body: &Bytes) -> Result<Option<Value>, 
     if !is_json(headers) {
         return Ok(Some(Value::String(String::from_utf8_lossy(body).into_owned())));
     }
-    let text = std::str::from_utf8(body).map_err(|_| Refusal::bad_request("There was an error parsing the body"))?;
+    let text =
+        std::str::from_utf8(body).map_err(|_| Refusal::bad_request("There was an error parsing the body"))?;
     match json::parse(text).map_err(Refusal::Invalid)? {
         Value::Null => Ok(None),
         value => Ok(Some(value)),

@@ -19,14 +19,19 @@ pub(crate) fn datetime(problems: &mut Problems, loc: &Loc<'_>, text: &str) -> Op
     match parse(text) {
         Ok(when) => Some(when),
         Err(error) => {
-            let message = format!("Input should be a valid datetime or date, {error}");
+            let (kind, wanted) = match error {
+                YEAR_0 => ("datetime_parsing", "datetime"),
+                _ => ("datetime_from_date_parsing", "datetime or date"),
+            };
+            let message = format!("Input should be a valid {wanted}, {error}");
             let input = Value::String(text.to_owned());
-            problems.add_with("datetime_from_date_parsing", loc, message, &input, json!({ "error": error }));
+            problems.add_with(kind, loc, message, &input, json!({ "error": error }));
             None
         }
     }
 }
 
+const YEAR_0: &str = "year 0 is out of range";
 const EXTRA: &str = "unexpected extra characters at the end of the input";
 const LATE: &str = "dates after 9999 are not supported as unix timestamps";
 const EARLY: &str = "dates before 0000 are not supported as unix timestamps";
@@ -70,7 +75,7 @@ fn date(bytes: &[u8]) -> Result<NaiveDate, &'static str> {
         return Err("month value is outside expected range of 1-12");
     }
     if year == 0 {
-        return Err("year 0 is out of range");
+        return Err(YEAR_0);
     }
     i32::try_from(year)
         .ok()
@@ -159,4 +164,53 @@ fn instant(seconds: f64) -> Result<When, &'static str> {
         .and_then(|at| at.checked_add_signed(TimeDelta::microseconds(micros)))
         .map(When::Instant)
         .ok_or(LATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(text: &str, expected: &str) {
+        let found = match datetime(&mut Problems::default(), &Loc::BODY, text) {
+            Some(When::Instant(time)) => time.to_rfc3339(),
+            Some(When::Naive(time)) => time.to_string(),
+            None => "none".to_owned(),
+        };
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn instants_are_read_in_every_spelling_that_pydantic_takes() {
+        check("2024-01-01T00:00:00Z", "2024-01-01T00:00:00+00:00");
+        check("2024-01-01t00:00:00+01:00", "2023-12-31T23:00:00+00:00");
+        check("2024-01-01 00:00:00.5-0130", "2024-01-01T01:30:00.500+00:00");
+        check("2024-01-01_00:00:00.123456789z", "2024-01-01T00:00:00.123456+00:00");
+        check("2024-01-01T00:00\u{2212}01:00", "2024-01-01T01:00:00+00:00");
+        check("1704067200", "2024-01-01T00:00:00+00:00");
+        check("1704067200000", "2024-01-01T00:00:00+00:00");
+        check("-1", "1969-12-31T23:59:59+00:00");
+        check("1704067200.1234567", "2024-01-01T00:00:00.123457+00:00");
+        check(".5", "1970-01-01T00:00:00.500+00:00");
+    }
+
+    #[test]
+    fn without_an_offset_the_instant_is_not_known() {
+        check("2024-01-01", "2024-01-01 00:00:00");
+        check("2024-01-01T12:30", "2024-01-01 12:30:00");
+    }
+
+    #[test]
+    fn what_is_no_time_is_none() {
+        for text in [
+            "",
+            "soon",
+            "2024-02-30",
+            "2024-01-01T24:00:00Z",
+            "2024-01-01T00:00:00+24:00",
+            "2024-01-01Z",
+            "1e9",
+        ] {
+            check(text, "none");
+        }
+    }
 }

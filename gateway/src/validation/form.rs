@@ -43,14 +43,24 @@ impl Form {
     }
 
     /// A field that must be one of a few texts. As in DiracX every one of them is an attempt with its own complaint.
-    pub(crate) fn literal<'c>(&self, problems: &mut Problems, name: &str, choices: &[&'c str]) -> Option<&'c str> {
+    pub(crate) fn literal<'c>(
+        &self,
+        problems: &mut Problems,
+        name: &str,
+        choices: &[&'c str],
+    ) -> Option<&'c str> {
         let text = self.required(problems, name)?;
         let found = choices.iter().find(|choice| **choice == text).copied();
         if found.is_none() {
             let field = Loc::BODY.field(name);
             for choice in choices {
                 let branch = format!("literal['{choice}']");
-                problems.not_one_of("literal_error", &field.field(&branch), &[choice], &Value::String(text.clone()));
+                problems.not_one_of(
+                    "literal_error",
+                    &field.field(&branch),
+                    &[choice],
+                    &Value::String(text.clone()),
+                );
             }
         }
         found

@@ -8,7 +8,8 @@ use super::{Loc, Problems};
 pub(crate) fn parse(text: &str) -> Result<Value, Problems> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     serde_json::from_str(text).map_err(|error| {
-        let (position, message) = first_error(text).unwrap_or_else(|| (position(text, &error), plain(&error)));
+        let (position, message) =
+            first_error(text).unwrap_or_else(|| (position(text, &error), plain(&error)));
         let mut problems = Problems::default();
         let nothing = json!({});
         let context = json!({ "error": message });

@@ -31,7 +31,13 @@ pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {
     /// Notes a problem.
-    pub(crate) fn add(&mut self, kind: &'static str, loc: &Loc<'_>, msg: impl Into<Cow<'static, str>>, input: &Value) {
+    pub(crate) fn add(
+        &mut self,
+        kind: &'static str,
+        loc: &Loc<'_>,
+        msg: impl Into<Cow<'static, str>>,
+        input: &Value,
+    ) {
         self.push(kind, loc, msg.into(), input, None);
     }
 
@@ -55,7 +61,13 @@ impl Problems {
     /// Notes a value that is none of the permitted ones.
     pub(crate) fn not_one_of(&mut self, kind: &'static str, loc: &Loc<'_>, choices: &[&str], input: &Value) {
         let expected = alternatives(choices);
-        self.add_with(kind, loc, format!("Input should be {expected}"), input, json!({ "expected": expected }));
+        self.add_with(
+            kind,
+            loc,
+            format!("Input should be {expected}"),
+            input,
+            json!({ "expected": expected }),
+        );
     }
 
     /// Takes over the problems of another attempt.
@@ -77,7 +89,14 @@ impl Problems {
         }
     }
 
-    fn push(&mut self, kind: &'static str, loc: &Loc<'_>, msg: Cow<'static, str>, input: &Value, ctx: Option<Value>) {
+    fn push(
+        &mut self,
+        kind: &'static str,
+        loc: &Loc<'_>,
+        msg: Cow<'static, str>,
+        input: &Value,
+        ctx: Option<Value>,
+    ) {
         if self.0.len() < LISTED {
             self.0.push(Problem { kind, loc: loc.path(), msg, input: input.clone(), ctx });
         }

@@ -59,7 +59,9 @@ const INT_SIZE: Refusal =
 /// What [`int`] accepts. Numbers beyond 64 bits are refused: no column of DIRAC holds them.
 pub(super) fn int_of(value: &Value) -> Result<i64, Refusal> {
     match value {
-        Value::Number(number) => number.as_i64().map_or_else(|| whole(number.as_f64().unwrap_or(f64::NAN)), Ok),
+        Value::Number(number) => {
+            number.as_i64().map_or_else(|| whole(number.as_f64().unwrap_or(f64::NAN)), Ok)
+        }
         Value::Bool(flag) => Ok(i64::from(*flag)),
         Value::String(text) => int_of_text(text),
         _ => Err(INT_TYPE),
@@ -127,7 +129,12 @@ pub(crate) fn boolean(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> 
         }
     };
     if flag.is_none() {
-        problems.add("bool_parsing", loc, "Input should be a valid boolean, unable to interpret input", value);
+        problems.add(
+            "bool_parsing",
+            loc,
+            "Input should be a valid boolean, unable to interpret input",
+            value,
+        );
     }
     flag
 }
@@ -144,7 +151,12 @@ fn spelled_flag(text: &str) -> Option<bool> {
 }
 
 /// One of several texts; the answer is its position in `choices`.
-pub(crate) fn choice(problems: &mut Problems, loc: &Loc<'_>, choices: &[&str], value: &Value) -> Option<usize> {
+pub(crate) fn choice(
+    problems: &mut Problems,
+    loc: &Loc<'_>,
+    choices: &[&str],
+    value: &Value,
+) -> Option<usize> {
     let found = value.as_str().and_then(|text| choices.iter().position(|choice| *choice == text));
     if found.is_none() {
         problems.not_one_of("enum", loc, choices, value);
@@ -169,7 +181,11 @@ pub(crate) fn list<T>(
 }
 
 /// An object with members of its own choice.
-pub(crate) fn dict<'v>(problems: &mut Problems, loc: &Loc<'_>, value: &'v Value) -> Option<&'v Map<String, Value>> {
+pub(crate) fn dict<'v>(
+    problems: &mut Problems,
+    loc: &Loc<'_>,
+    value: &'v Value,
+) -> Option<&'v Map<String, Value>> {
     let members = value.as_object();
     if members.is_none() {
         problems.add("dict_type", loc, "Input should be a valid dictionary", value);
@@ -178,7 +194,11 @@ pub(crate) fn dict<'v>(problems: &mut Problems, loc: &Loc<'_>, value: &'v Value)
 }
 
 /// An object with known members.
-pub(crate) fn model<'v>(problems: &mut Problems, loc: &Loc<'_>, value: &'v Value) -> Option<&'v Map<String, Value>> {
+pub(crate) fn model<'v>(
+    problems: &mut Problems,
+    loc: &Loc<'_>,
+    value: &'v Value,
+) -> Option<&'v Map<String, Value>> {
     let members = value.as_object();
     if members.is_none() {
         let message = "Input should be a valid dictionary or object to extract fields from";

@@ -75,11 +75,14 @@ fn update(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<Statu
     let members = scalar::model(problems, loc, value)?;
     let status = match members.get("Status") {
         None | Some(Value::Null) => Some(None),
-        Some(value) => scalar::choice(problems, &loc.field("Status"), &STATUSES.map(JobStatus::as_str), value)
-            .map(|found| Some(STATUSES[found])),
+        Some(value) => {
+            scalar::choice(problems, &loc.field("Status"), &STATUSES.map(JobStatus::as_str), value)
+                .map(|found| Some(STATUSES[found]))
+        }
     };
     let minor_status = optional_text(problems, loc, members.get("MinorStatus"), "MinorStatus");
-    let application_status = optional_text(problems, loc, members.get("ApplicationStatus"), "ApplicationStatus");
+    let application_status =
+        optional_text(problems, loc, members.get("ApplicationStatus"), "ApplicationStatus");
     let source = match members.get("Source") {
         None => Some("Unknown".to_owned()),
         Some(value) => scalar::string(problems, &loc.field("Source"), value),
@@ -94,7 +97,12 @@ fn update(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<Statu
 
 /// A text, or nothing; the outer option is whether it is good.
 #[expect(clippy::option_option, reason = "good, and there or not")]
-fn optional_text(problems: &mut Problems, loc: &Loc<'_>, value: Option<&Value>, name: &str) -> Option<Option<String>> {
+fn optional_text(
+    problems: &mut Problems,
+    loc: &Loc<'_>,
+    value: Option<&Value>,
+    name: &str,
+) -> Option<Option<String>> {
     match value {
         None | Some(Value::Null) => Some(None),
         Some(value) => scalar::string(problems, &loc.field(name), value).map(Some),

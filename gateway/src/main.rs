@@ -1,0 +1,32 @@
+//! The process of the gateway: settings → telemetry → channels → serve → drain.
+
+use std::process::ExitCode;
+
+use anyhow::Context;
+use diracx_gateway::process::Args;
+use diracx_server::{
+    settings::parse_settings,
+    shutdown_signal,
+    telemetry::{self, Metrics},
+};
+
+fn main() -> ExitCode {
+    let settings = match parse_settings::<Args>() {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
+        let _inside = runtime.enter();
+        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &Metrics::default())?;
+        let result = runtime.block_on(settings.run(shutdown_signal()));
+        guard.shutdown();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("diracx-gateway: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
