@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+pub mod browser;
 pub mod http;
 pub mod identity_provider;
+pub mod mesh;
 pub mod replay;
 pub mod tokens;

@@ -1,0 +1,100 @@
+//! The databases of a mesh, and a look into them behind its back.
+
+use anyhow::{Context as _, Result};
+use diesel::{
+    Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _,
+    sql_query, sql_types::BigInt,
+};
+use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnection as _};
+use diracx_testkit::database::TestDatabase;
+
+/// The databases that are served so far, by DIRAC's names.
+pub const NAMES: &[&str] = &[
+    "AuthDB",
+    "JobDB",
+    "JobLoggingDB",
+    "PilotAgentsDB",
+    "ResourceStatusDB",
+    "SandboxMetadataDB",
+    "TaskQueueDB",
+];
+
+/// The kind of database a mesh runs on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Store {
+    /// Files.
+    Sqlite,
+    /// The server that `DIRACX_TEST_MYSQL_URL` names.
+    MariaDb,
+}
+
+/// The databases of one mesh, dropped with it.
+pub struct Database {
+    store: Store,
+    urls: TestDatabase,
+}
+
+#[derive(QueryableByName)]
+struct Number {
+    #[diesel(sql_type = BigInt)]
+    number: i64,
+}
+
+impl Database {
+    /// Fresh and empty ones.
+    pub async fn create(store: Store) -> Self {
+        let urls = match store {
+            Store::Sqlite => TestDatabase::sqlite(),
+            Store::MariaDb => TestDatabase::mariadb(),
+        };
+        Self { store, urls }
+    }
+
+    /// Their addresses, as settings.
+    pub async fn environment(&self) -> Vec<(String, String)> {
+        let mut settings = Vec::new();
+        for name in NAMES {
+            settings.push((format!("DIRACX_DB_URL_{}", name.to_uppercase()), self.urls.url_text(name).await));
+        }
+        settings
+    }
+
+    /// Runs statements in one of them.
+    ///
+    /// # Errors
+    /// If one fails.
+    pub async fn execute(&self, name: &str, statements: &str) -> Result<()> {
+        match self.store {
+            Store::Sqlite => self.sqlite(name).await?.batch_execute(statements)?,
+            Store::MariaDb => self.mariadb(name).await?.batch_execute(statements).await?,
+        }
+        Ok(())
+    }
+
+    /// Runs a query whose one column is called `number`.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn numbers(&self, name: &str, query: &str) -> Result<Vec<i64>> {
+        let rows: Vec<Number> = match self.store {
+            Store::Sqlite => sql_query(query).load(&mut self.sqlite(name).await?)?,
+            Store::MariaDb => {
+                diesel_async::RunQueryDsl::load(sql_query(query), &mut self.mariadb(name).await?).await?
+            }
+        };
+        Ok(rows.into_iter().map(|row| row.number).collect())
+    }
+
+    async fn sqlite(&self, name: &str) -> Result<SqliteConnection> {
+        let url = self.urls.url_text(name).await;
+        let path = url.strip_prefix("sqlite+aiosqlite:///").context("not a SQLite URL")?;
+        let mut connection = SqliteConnection::establish(path)?;
+        connection.batch_execute("PRAGMA busy_timeout = 10000")?;
+        Ok(connection)
+    }
+
+    async fn mariadb(&self, name: &str) -> Result<AsyncMysqlConnection> {
+        let url = self.urls.url_text(name).await.replace("mysql+aiomysql://", "mysql://");
+        Ok(AsyncMysqlConnection::establish(&url).await?)
+    }
+}

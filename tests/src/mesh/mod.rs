@@ -1,0 +1,233 @@
+//! The system under test, in either of its two forms, behind one interface.
+
+mod binaries;
+mod database;
+mod process;
+mod settings;
+
+use std::{path::PathBuf, process::Output, time::Duration};
+
+use anyhow::{Context as _, Result};
+use tempfile::TempDir;
+
+pub use binaries::program;
+pub use database::{Database, Store};
+pub use process::Process;
+
+use crate::{
+    http::{Answer, send},
+    identity_provider::IdentityProvider,
+    replay::{Outcome, Server, Tokens, Transcript, Validation},
+    tokens::{Key, data},
+};
+
+/// How the system is cut into processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// All in one process.
+    Standalone,
+    /// One process a service, wired over TCP.
+    Processes,
+}
+
+/// A running system with the configuration, identities and settings of the recordings.
+pub struct Mesh {
+    /// Where REST, gRPC-Web and gRPC are served, without a slash at the end.
+    pub base: String,
+    /// Its identity provider.
+    pub identity_provider: IdentityProvider,
+    /// Its databases.
+    pub database: Database,
+    /// The tokens of everybody in the recordings.
+    pub tokens: Tokens,
+    /// What signs its tokens.
+    pub key: Key,
+    /// Its processes; the one with the public address comes last.
+    pub processes: Vec<Process>,
+    form: Form,
+    environment: Vec<(String, String)>,
+    address: String,
+    directory: TempDir,
+}
+
+impl Mesh {
+    /// Starts a system of its own, with empty databases.
+    ///
+    /// # Errors
+    /// If a process does not become ready.
+    pub async fn start(form: Form, store: Store) -> Result<Self> {
+        let directory = TempDir::new()?;
+        let identity_provider = IdentityProvider::start().await?;
+        let database = Database::create(store).await;
+        let key = Key::generate()?;
+        let environment =
+            settings::environment(directory.path(), &identity_provider, &database, &key).await?;
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut mesh = Self {
+            base: format!("http://{address}"),
+            identity_provider,
+            database,
+            tokens: key.tokens()?,
+            key,
+            processes: Vec::new(),
+            form,
+            environment,
+            address,
+            directory,
+        };
+        mesh.boot().await?;
+        Ok(mesh)
+    }
+
+    /// Starts the processes, on what the databases hold by now.
+    ///
+    /// # Errors
+    /// If one does not become ready.
+    pub async fn boot(&mut self) -> Result<()> {
+        self.processes = match self.form {
+            Form::Standalone => {
+                settings::standalone(self.directory.path(), &self.address, &self.environment)?
+            }
+            Form::Processes => {
+                settings::processes(self.directory.path(), &self.address, &self.environment).await?
+            }
+        };
+        let health = format!("{}/api/health/ready", self.base);
+        let front = self.processes.last_mut().context("a mesh without processes")?;
+        front.wait_until_ready(&health).await
+    }
+
+    /// SIGKILL for every process at once.
+    ///
+    /// # Errors
+    /// If one had gone before.
+    pub async fn kill(&mut self) -> Result<()> {
+        for process in &mut self.processes {
+            process.kill().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends a request as somebody of the recordings, or as nobody if the name is empty.
+    ///
+    /// # Errors
+    /// If there is no answer.
+    pub async fn request(&self, who: &str, method: &str, path: &str, body: Option<String>) -> Result<Answer> {
+        let mut headers = Vec::new();
+        if let Some(token) = self.tokens.get(who) {
+            headers.push(("Authorization".to_owned(), format!("Bearer {token}")));
+        }
+        if body.is_some() {
+            headers.push(("Content-Type".to_owned(), "application/json".to_owned()));
+        }
+        send(method, &format!("{}{path}", self.base), &headers, body.map(String::into_bytes)).await
+    }
+
+    /// Replays those steps of a recording that `wanted` names.
+    ///
+    /// # Errors
+    /// If there is no such recording.
+    pub async fn replay(
+        &self,
+        recording: &str,
+        validation: Validation,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Outcome>> {
+        let transcript = Transcript::read(&data("transcripts").join(format!("{recording}.jsonl")))?;
+        let server = Server {
+            base: &self.base,
+            identity_provider: &self.identity_provider.base,
+            tokens: &self.tokens,
+            validation,
+        };
+        Ok(transcript.replay(&server, wanted).await)
+    }
+
+    /// A place for files that goes with the mesh.
+    pub fn scratch(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Everything the processes have said.
+    pub fn log(&self) -> String {
+        self.processes.iter().map(Process::log).collect()
+    }
+}
+
+/// A port of the loopback interface that was free a moment ago.
+///
+/// # Errors
+/// If there is none.
+pub fn free_port() -> Result<u16> {
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
+    Ok(listener.local_addr()?.port())
+}
+
+/// Runs the `dirac` program to its end.
+///
+/// # Errors
+/// If it is not there, or does not end within a minute.
+pub async fn dirac(environment: &[(&str, String)], arguments: &[&str]) -> Result<Output> {
+    let mut command = tokio::process::Command::new(program("dirac")?);
+    command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("DIRACX_") {
+            command.env_remove(name);
+        }
+    }
+    command.envs(environment.iter().map(|(name, value)| (name, value)));
+    let ended = tokio::time::timeout(Duration::from_mins(1), command.output()).await;
+    ended.with_context(|| format!("dirac {} does not end", arguments.join(" ")))?.context("cannot run dirac")
+}
+
+/// Makes a test of one body for each form of the mesh on each kind of database.
+///
+/// ```ignore
+/// on_every_mesh! {
+///     async fn whoever_has_a_token_may_ask_who_he_is(mesh: Mesh) { … }
+/// }
+/// ```
+#[macro_export]
+macro_rules! on_every_mesh {
+    ($($(#[$meta:meta])* async fn $name:ident($mesh:ident: Mesh) $body:block)+) => {$(
+        $crate::mesh_test!($name, $mesh, $body, [
+            (standalone_on_sqlite, Standalone, Sqlite),
+            (standalone_on_mariadb, Standalone, MariaDb),
+            (processes_on_sqlite, Processes, Sqlite),
+            (processes_on_mariadb, Processes, MariaDb),
+        ]);
+    )+};
+}
+
+/// As [`on_every_mesh`], for what does not depend on the database.
+#[macro_export]
+macro_rules! on_both_forms {
+    ($($(#[$meta:meta])* async fn $name:ident($mesh:ident: Mesh) $body:block)+) => {$(
+        $crate::mesh_test!($name, $mesh, $body, [
+            (standalone, Standalone, Sqlite),
+            (processes, Processes, Sqlite),
+        ]);
+    )+};
+}
+
+/// What [`on_every_mesh`] and [`on_both_forms`] are made of.
+#[macro_export]
+macro_rules! mesh_test {
+    ($name:ident, $mesh:ident, $body:block, [$(($case:ident, $form:ident, $store:ident),)+]) => {
+        mod $name {
+            #[allow(unused_imports, reason = "not every body uses everything around it")]
+            use super::*;
+
+            #[allow(unused_mut, reason = "not every body restarts its mesh")]
+            async fn body(mut $mesh: $crate::mesh::Mesh) $body
+
+            $(
+                #[tokio::test(flavor = "multi_thread")]
+                async fn $case() {
+                    let (form, store) = ($crate::mesh::Form::$form, $crate::mesh::Store::$store);
+                    body($crate::mesh::Mesh::start(form, store).await.expect("a mesh")).await;
+                }
+            )+
+        }
+    };
+}

@@ -1,0 +1,106 @@
+//! How the processes of a mesh are told what to be: in the words of DiracX's settings.
+
+use std::path::Path;
+
+use anyhow::{Context as _, Result, bail};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE};
+use serde_json::{Value, json};
+use tokio::process::Command;
+
+use super::{Database, Process, free_port};
+use crate::{
+    identity_provider::IdentityProvider,
+    tokens::{Key, data, identities, random},
+};
+
+type Environment = Vec<(String, String)>;
+
+/// The settings under which the recordings were made.
+pub(super) async fn environment(
+    directory: &Path,
+    provider: &IdentityProvider,
+    database: &Database,
+    key: &Key,
+) -> Result<Environment> {
+    let identities = identities()?;
+    let recorded = |name: &str| -> String {
+        let value = &identities["server_settings"][name];
+        value.as_str().map_or_else(|| value.to_string(), ToOwned::to_owned)
+    };
+    let key_store = directory.join("keystore.json");
+    std::fs::write(&key_store, key.store().to_string())?;
+    let repository = configuration(directory, &provider.base).await?;
+    let redirects: Value = json!([recorded("allowed redirect")]);
+    let auth = [
+        ("TOKEN_ISSUER", recorded("token issuer")),
+        ("TOKEN_KEYSTORE", key_store.display().to_string()),
+        ("STATE_KEY", URL_SAFE.encode(random::<32>()?)),
+        ("ALLOWED_REDIRECTS", redirects.to_string()),
+        ("DIRAC_CLIENT_ID", recorded("client id")),
+        ("ACCESS_TOKEN_EXPIRE_MINUTES", recorded("access token lifetime (minutes)")),
+        ("REFRESH_TOKEN_EXPIRE_MINUTES", recorded("refresh token lifetime (minutes)")),
+        ("DEVICE_FLOW_EXPIRATION_SECONDS", recorded("device flow expiration (seconds)")),
+    ];
+    let mut settings: Environment =
+        auth.map(|(name, value)| (format!("DIRACX_SERVICE_AUTH_{name}"), value)).to_vec();
+    settings.push(("DIRACX_CONFIG_BACKEND_URL".to_owned(), format!("git+file://{repository}")));
+    let legacy = recorded("legacy exchange API key (sha256 of the decoded bytes, for the server's settings)");
+    settings.push(("DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY".to_owned(), legacy));
+    settings.extend(database.environment().await);
+    Ok(settings)
+}
+
+/// A git repository that holds the configuration of the recordings.
+async fn configuration(directory: &Path, identity_provider: &str) -> Result<String> {
+    let repository = directory.join("configuration");
+    std::fs::create_dir(&repository)?;
+    let text = std::fs::read_to_string(data("configuration.yml")).context("configuration.yml")?;
+    std::fs::write(repository.join("default.yml"), text.replace("IDP_URL", identity_provider))?;
+    let author =
+        ["-c", "user.name=tests", "-c", "user.email=tests@diracx.test.invalid", "-c", "commit.gpgsign=false"];
+    let steps: [&[&str]; 3] = [
+        &["init", "--quiet", "--initial-branch=master"],
+        &["add", "."],
+        &["commit", "--quiet", "--message=start"],
+    ];
+    for step in steps {
+        let output = Command::new("git").args(author).args(step).current_dir(&repository).output().await;
+        let output = output.context("git is not here")?;
+        if !output.status.success() {
+            bail!("git {}: {}", step.join(" "), String::from_utf8_lossy(&output.stderr));
+        }
+    }
+    Ok(repository.display().to_string())
+}
+
+/// The one process of the standalone.
+pub(super) fn standalone(directory: &Path, address: &str, environment: &Environment) -> Result<Vec<Process>> {
+    let data = directory.join("data").display().to_string();
+    Ok(vec![Process::start("diracx-standalone", address, &["--data-dir", &data], environment, directory)?])
+}
+
+/// The services, each on a port of its own, and the gateway in front of them.
+pub(super) async fn processes(
+    directory: &Path,
+    address: &str,
+    environment: &Environment,
+) -> Result<Vec<Process>> {
+    let mut all = environment.clone();
+    let mut addresses = Vec::new();
+    for service in ["config", "auth", "jobs"] {
+        let address = format!("127.0.0.1:{}", free_port()?);
+        all.push((format!("DIRACX_GATEWAY_{}_URL", service.to_uppercase()), format!("http://{address}")));
+        if service == "config" {
+            all.push(("DIRACX_CONFIG_SERVICE_URL".to_owned(), format!("http://{address}")));
+        }
+        addresses.push((service, address));
+    }
+    let mut running = Vec::new();
+    for (service, address) in &addresses {
+        let mut process = Process::start(&format!("diracx-{service}"), address, &[], &all, directory)?;
+        process.wait_until_listening().await?;
+        running.push(process);
+    }
+    running.push(Process::start("diracx-gateway", address, &[], &all, directory)?);
+    Ok(running)
+}

@@ -1,0 +1,90 @@
+//! What DiracX answered, we answer: the recordings, replayed against every form of the system.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use diracx_tests::{
+    mesh::Mesh,
+    on_both_forms, on_every_mesh,
+    replay::{Outcome, Validation},
+};
+
+/// Steps that differ on purpose; docs/compatibility.md says what DiracX does, what we do, and why.
+const DIFFERENT_ON_PURPOSE: &[&str] = &[];
+
+/// Steps whose routes do not exist yet.
+const NOT_SERVED_YET: &[&str] = &[];
+
+/// Fails with every difference that is not listed above, and with every listed one that is gone.
+fn judge(outcomes: &[Outcome], mesh: &Mesh) {
+    assert!(!outcomes.is_empty(), "nothing was replayed");
+    let listed = |outcome: &Outcome| {
+        DIFFERENT_ON_PURPOSE.iter().chain(NOT_SERVED_YET).any(|name| *name == outcome.name)
+    };
+    let mut wrong = Vec::new();
+    for outcome in outcomes {
+        match (outcome.differences.is_empty(), listed(outcome)) {
+            (false, false) => {
+                wrong.push(format!("{}\n    {}", outcome.name, outcome.differences.join("\n    ")))
+            }
+            (true, true) => wrong.push(format!("{} is listed as different, but is not", outcome.name)),
+            _ => {}
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "{} of {} steps differ:\n{}\nthe processes said:\n{}",
+        wrong.len(),
+        outcomes.len(),
+        wrong.join("\n"),
+        mesh.log()
+    );
+}
+
+async fn replay(mesh: &Mesh, recording: &str) {
+    let outcomes = mesh.replay(recording, Validation::Status, |_| true).await.expect("the recording");
+    judge(&outcomes, mesh);
+}
+
+on_both_forms! {
+    async fn discovery_and_health_are_as_recorded(mesh: Mesh) {
+        replay(&mesh, "01-well-known-and-health").await;
+    }
+
+    async fn the_configuration_is_served_as_recorded(mesh: Mesh) {
+        replay(&mesh, "02-config").await;
+    }
+
+    async fn everybody_learns_who_he_is_as_recorded(mesh: Mesh) {
+        replay(&mesh, "03-userinfo").await;
+    }
+
+    async fn client_versions_are_judged_as_recorded(mesh: Mesh) {
+        replay(&mesh, "15-client-version").await;
+    }
+
+    async fn browsers_from_elsewhere_are_answered_as_recorded(mesh: Mesh) {
+        replay(&mesh, "16-cors").await;
+    }
+}
+
+on_every_mesh! {
+    async fn jobs_are_submitted_as_recorded(mesh: Mesh) {
+        replay(&mesh, "04-job-submission").await;
+    }
+
+    async fn jobs_are_searched_and_counted_as_recorded(mesh: Mesh) {
+        replay(&mesh, "05-job-search").await;
+    }
+
+    async fn the_device_flow_goes_as_recorded(mesh: Mesh) {
+        replay(&mesh, "13-device-flow").await;
+    }
+}
+
+#[test]
+fn every_difference_is_explained_in_the_compatibility_document() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/compatibility.md");
+    let document = std::fs::read_to_string(path).expect("docs/compatibility.md");
+    let missing: Vec<_> = DIFFERENT_ON_PURPOSE.iter().filter(|step| !document.contains(**step)).collect();
+    assert!(missing.is_empty(), "not explained: {missing:?}");
+}
