@@ -192,10 +192,8 @@ async fn report_health(
 ) {
     let mut changes = readiness.subscribe();
     loop {
-        let status = match changes.borrow_and_update().is_ready() {
-            true => ServingStatus::Serving,
-            false => ServingStatus::NotServing,
-        };
+        let ready = changes.borrow_and_update().is_ready();
+        let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };
         health.set_service_status("", status).await;
         for service in &services {
             health.set_service_status(service, status).await;

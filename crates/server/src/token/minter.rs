@@ -65,12 +65,15 @@ impl TokenMinter {
     }
 }
 
+/// The token of the moment and when it ends.
+type Current = (i64, Arc<str>);
+
 /// A component's token, renewed shortly before it ends. Cheap to clone; clones share the token.
 #[derive(Debug, Clone)]
 pub struct ComponentToken {
     minter: TokenMinter,
     name: Arc<str>,
-    current: Arc<Mutex<Option<(i64, Arc<str>)>>>,
+    current: Arc<Mutex<Option<Current>>>,
 }
 
 impl ComponentToken {
