@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::{
+    config::Config,
     explain::{Explain, Explanation, Reason},
     property::SecurityProperty,
 };
@@ -18,6 +19,21 @@ pub trait Registry {
     fn default_group(&self, vo: &str) -> Option<&str>;
     /// The properties of a group; absent if the VO has no such group.
     fn group_properties(&self, vo: &str, group: &str) -> Option<Vec<SecurityProperty>>;
+}
+
+impl Registry for Config {
+    fn vos(&self) -> Vec<&str> {
+        self.registry.keys().map(String::as_str).collect()
+    }
+
+    fn default_group(&self, vo: &str) -> Option<&str> {
+        self.vo(vo).map(|registry| registry.default_group.as_str())
+    }
+
+    fn group_properties(&self, vo: &str, group: &str) -> Option<Vec<SecurityProperty>> {
+        let group = self.group(vo, group)?;
+        Some(group.properties.iter().map(|property| property.as_str().into()).collect())
+    }
 }
 
 /// A scope that the configuration can give to somebody.

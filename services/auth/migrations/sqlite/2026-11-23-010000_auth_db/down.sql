@@ -1,0 +1,3 @@
+DROP TABLE IF EXISTS RefreshTokens;
+DROP TABLE IF EXISTS AuthorizationFlows;
+DROP TABLE IF EXISTS DeviceFlows;

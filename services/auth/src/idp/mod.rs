@@ -1,0 +1,241 @@
+//! The identity providers of the VOs: where a browser logs in, and what it proves when it comes back.
+//!
+//! DIRAC is a public client of each of them: no secret, PKCE instead. What goes wrong there is never our
+//! fault, and is told apart: a provider that is down, one that refuses, and one whose word proves nothing.
+
+mod error;
+mod id_token;
+mod keys;
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use diracx_core::{Clock, config::IdP};
+use moka::future::Cache;
+use serde::{Deserialize, de::DeserializeOwned};
+
+pub use error::{Cause, IdpError};
+pub(crate) use id_token::Claims;
+use id_token::{Expected, Unverified};
+use keys::Keys;
+
+/// How long a discovery document and the keys of a provider are believed.
+const CACHED_FOR: Duration = Duration::from_secs(3600);
+/// Providers known at a time.
+const MOST_PROVIDERS: u64 = 1024;
+/// How long a provider may take to accept a connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+/// How long an answer may take in all.
+const TIMEOUT: Duration = Duration::from_secs(5);
+/// As long as an answer may be.
+const MAX_BODY_BYTES: usize = 1024 * 1024;
+
+/// The discovery document of a provider, as far as we need it.
+#[derive(Debug, Deserialize)]
+struct Metadata {
+    issuer: String,
+    authorization_endpoint: String,
+    token_endpoint: String,
+    jwks_uri: String,
+    #[serde(default = "rs256")]
+    id_token_signing_alg_values_supported: Vec<String>,
+}
+
+fn rs256() -> Vec<String> {
+    vec!["RS256".to_owned()]
+}
+
+#[derive(Deserialize)]
+struct TokenResponse {
+    id_token: Option<String>,
+}
+
+/// What the browser takes along to the provider.
+pub(crate) struct LoginRequest<'a> {
+    pub(crate) callback_url: &'a str,
+    pub(crate) code_challenge: &'a str,
+    pub(crate) state: &'a str,
+}
+
+/// What the browser brings back from the provider.
+pub(crate) struct LoginAnswer<'a> {
+    pub(crate) code: &'a str,
+    pub(crate) code_verifier: &'a str,
+    pub(crate) callback_url: &'a str,
+}
+
+/// Talks to identity providers. Cheap to clone.
+#[derive(Clone)]
+pub struct IdentityProviders {
+    clock: Arc<dyn Clock>,
+    /// Made when first needed: reading the root certificates takes a while.
+    http: Arc<OnceLock<reqwest::Client>>,
+    metadata: Cache<String, Arc<Metadata>>,
+    keys: Cache<String, Arc<Keys>>,
+}
+
+impl IdentityProviders {
+    /// Knows no provider yet.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        fn cache<T: Send + Sync + 'static>() -> Cache<String, Arc<T>> {
+            Cache::builder().max_capacity(MOST_PROVIDERS).time_to_live(CACHED_FOR).build()
+        }
+        Self { clock, http: Arc::default(), metadata: cache(), keys: cache() }
+    }
+
+    /// Where the browser logs in.
+    pub(crate) async fn authorization_url(
+        &self,
+        idp: &IdP,
+        login: &LoginRequest<'_>,
+    ) -> Result<String, Arc<IdpError>> {
+        let metadata = self.metadata(idp).await?;
+        let endpoint = &metadata.authorization_endpoint;
+        Ok(format!(
+            "{endpoint}{}response_type=code&code_challenge={}&code_challenge_method=S256&client_id={}\
+             &redirect_uri={}&scope=openid%20profile&state={}",
+            if endpoint.contains('?') { '&' } else { '?' },
+            in_query(login.code_challenge),
+            in_query(&idp.client_id),
+            in_query(login.callback_url),
+            in_query(login.state),
+        ))
+    }
+
+    /// Gives the code to the provider, and tells what its ID token says.
+    pub(crate) async fn finish_login(
+        &self,
+        idp: &IdP,
+        answer: &LoginAnswer<'_>,
+    ) -> Result<Claims, Arc<IdpError>> {
+        let metadata = self.metadata(idp).await?;
+        let form = [
+            ("grant_type", "authorization_code"),
+            ("client_id", &idp.client_id),
+            ("code", answer.code),
+            ("code_verifier", answer.code_verifier),
+            ("redirect_uri", answer.callback_url),
+        ];
+        let request = self.http().map_err(IdpError::Failed)?.post(&metadata.token_endpoint).form(&form);
+        let response = match self.json::<TokenResponse>(request, "token response").await {
+            Ok(response) => response,
+            Err(cause @ Cause::Status { status: 400..=499, .. }) => {
+                return Err(IdpError::CodeRefused(cause).into());
+            }
+            Err(cause) => return Err(IdpError::Failed(cause).into()),
+        };
+        let token = response.id_token.ok_or(IdpError::IdToken("the provider sent none"))?;
+        let token = Unverified::parse(&token)?;
+        if !self.is_genuine(&token, &metadata.jwks_uri).await? {
+            return Err(IdpError::IdToken("its signature is not the provider's").into());
+        }
+        let expected = Expected {
+            issuer: &metadata.issuer,
+            client_id: &idp.client_id,
+            algorithms: &metadata.id_token_signing_alg_values_supported,
+            now: self.clock.now(),
+        };
+        Ok(token.claims(&expected)?)
+    }
+
+    /// Whether the provider signed it. Keys that do not fit are fetched anew, once: providers change them.
+    async fn is_genuine(&self, token: &Unverified<'_>, jwks_uri: &str) -> Result<bool, Arc<IdpError>> {
+        if let Some(keys) = self.keys.get(jwks_uri).await {
+            if token.is_signed_by(&keys) {
+                return Ok(true);
+            }
+            self.keys.invalidate(jwks_uri).await;
+        }
+        let keys = self
+            .keys
+            .try_get_with(jwks_uri.to_owned(), async {
+                let request = self.http().map_err(IdpError::Failed)?.get(jwks_uri);
+                self.json(request, "JWK set").await.map(Arc::new).map_err(IdpError::Failed)
+            })
+            .await?;
+        Ok(token.is_signed_by(&keys))
+    }
+
+    async fn metadata(&self, idp: &IdP) -> Result<Arc<Metadata>, Arc<IdpError>> {
+        // as OpenID Connect Discovery has it: without the slash that the issuer may end with
+        let url = format!("{}/.well-known/openid-configuration", idp.url.trim_end_matches('/'));
+        self.metadata
+            .try_get_with(url.clone(), async {
+                let request = self.http().map_err(IdpError::Metadata)?.get(&url);
+                self.json(request, "discovery document").await.map(Arc::new).map_err(IdpError::Metadata)
+            })
+            .await
+    }
+
+    async fn json<T: DeserializeOwned>(
+        &self,
+        request: reqwest::RequestBuilder,
+        expected: &'static str,
+    ) -> Result<T, Cause> {
+        let mut response = request.header("accept", "application/json").send().await?;
+        let url = response.url().to_string();
+        if !response.status().is_success() {
+            return Err(Cause::Status { url, status: response.status().as_u16() });
+        }
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await? {
+            if body.len() + chunk.len() > MAX_BODY_BYTES {
+                return Err(Cause::TooLarge { url, limit: MAX_BODY_BYTES });
+            }
+            body.extend_from_slice(&chunk);
+        }
+        serde_json::from_slice(&body).map_err(|_| Cause::Nonsense { url, expected })
+    }
+
+    fn http(&self) -> Result<&reqwest::Client, Cause> {
+        if let Some(client) = self.http.get() {
+            return Ok(client);
+        }
+        // whoever installs a provider first wins, and all of ours are the same
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let client = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("diracx/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(self.http.get_or_init(|| client))
+    }
+}
+
+/// A value for a query. What a URL consists of stays readable, since providers compare redirect URIs and
+/// people read addresses; only what would end or change the value is encoded.
+fn in_query(value: &str) -> String {
+    encoded(value, b"-._~:/?=@!$'()*,;[]")
+}
+
+/// A value for a query, encoded as forms are.
+pub(crate) fn in_query_value(value: &str) -> String {
+    encoded(value, b"-._~")
+}
+
+fn encoded(value: &str, plain: &[u8]) -> String {
+    use std::fmt::Write;
+    value.bytes().fold(String::with_capacity(value.len()), |mut text, byte| {
+        if byte.is_ascii_alphanumeric() || plain.contains(&byte) {
+            text.push(char::from(byte));
+        } else {
+            let _ = write!(text, "%{byte:02X}");
+        }
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::in_query;
+
+    #[test]
+    fn an_ordinary_url_stays_as_it_is_and_nothing_leaks_into_the_query() {
+        assert_eq!(in_query("http://127.0.0.1:8000/api/auth"), "http://127.0.0.1:8000/api/auth");
+        assert_eq!(in_query("a&state=b#c d+e%2F"), "a%26state=b%23c%20d%2Be%252F");
+        assert_eq!(in_query("é"), "%C3%A9");
+    }
+}

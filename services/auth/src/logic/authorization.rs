@@ -1,0 +1,155 @@
+//! Logging in from a program that has a browser: the authorization code flow with PKCE.
+
+use chrono::SubsecRound;
+use uuid::Uuid;
+
+use super::{
+    identity,
+    login::{self, Callback, Login},
+    tokens::{self, Tokens},
+};
+use crate::{
+    codes,
+    deps::Deps,
+    error::{Error, Result},
+    idp::IdpError,
+    store::{FlowStatus, NewAuthorizationFlow},
+};
+
+/// As long as the columns are.
+const MAX_LENGTH: usize = 255;
+
+/// What a program asks for.
+pub(crate) struct Ask {
+    pub(crate) client_id: String,
+    pub(crate) redirect_uri: String,
+    pub(crate) scope: String,
+    pub(crate) state: String,
+    pub(crate) code_challenge: String,
+    pub(crate) code_challenge_method: String,
+    pub(crate) callback_url: String,
+}
+
+/// Begins a login: tells where the browser goes.
+pub(crate) async fn begin(deps: &Deps, ask: Ask) -> Result<String> {
+    if ask.client_id != deps.settings.client_id {
+        return Err(Error::AuthorizationClient);
+    }
+    if !deps.settings.allowed_redirects.contains(&ask.redirect_uri) {
+        return Err(Error::RedirectUri);
+    }
+    if ask.code_challenge_method != "S256" {
+        return Err(Error::Field { field: "code_challenge_method", problem: "must be S256" });
+    }
+    if ask.code_challenge.is_empty() || ask.code_challenge.len() > MAX_LENGTH {
+        return Err(Error::Field { field: "code_challenge", problem: "must have 1 to 255 characters" });
+    }
+    if ask.state.len() > 4096 {
+        return Err(Error::Field { field: "state", problem: "must have at most 4096 bytes" });
+    }
+    let scope = deps.scope(&ask.scope, &*deps.config()?)?;
+    let now = deps.clock.now();
+    let id = diracx_server::token::new_token_id(now);
+    let login = Login::Authorization { uuid: id.simple().to_string(), external_state: ask.state };
+    let url = login::begin(deps, &scope.vo, &ask.callback_url, login).await?;
+    let flow = NewAuthorizationFlow {
+        id,
+        client_id: ask.client_id,
+        creation_time: now.trunc_subsecs(0),
+        scope: ask.scope,
+        code_challenge: ask.code_challenge,
+        redirect_uri: ask.redirect_uri,
+    };
+    deps.store().insert_authorization_flow(flow).await?;
+    Ok(url)
+}
+
+/// The browser comes back: tells where it goes on.
+pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<String> {
+    let state = login::open(deps, callback)?;
+    let Login::Authorization { uuid, external_state } = &state.login else {
+        return Err(Error::InvalidState);
+    };
+    let id: Uuid = uuid.parse().map_err(|_| Error::InvalidState)?;
+    let oldest = deps.clock.now() - deps.settings.authorization_flow_lifetime;
+    // asked first, so that the provider's code is not spent on a login that is over
+    let flow = deps.store().authorization_flow(id).await?.ok_or(Error::InvalidState)?;
+    if flow.status != FlowStatus::Pending || flow.creation_time <= oldest {
+        return Err(Error::InvalidState);
+    }
+    let person = login::identify(deps, &state, callback).await.map_err(|error| match error {
+        Error::Idp(idp) if matches!(*idp, IdpError::CodeRefused(_)) => Error::AuthorizationCodeRefused(idp),
+        other => other,
+    })?;
+    let code = codes::secret_code()?;
+    let id_token = person.id_token.into();
+    if !deps.store().finish_authorization_flow(id, oldest, &codes::hashed(&code), id_token).await? {
+        return Err(Error::InvalidState);
+    }
+    tracing::info!(vo = %state.vo, "an authorization code login is ready");
+    Ok(redirect_url(&flow.redirect_uri, &code, external_state))
+}
+
+/// The program asks for its tokens.
+///
+/// # Source
+/// DiracX `logic/auth/token.py`, `get_oidc_token_info_from_authorization_flow`, in its order of checks.
+pub(crate) async fn redeem(
+    deps: &Deps,
+    client_id: &str,
+    code: &str,
+    redirect_uri: &str,
+    verifier: &str,
+) -> Result<Tokens> {
+    let oldest = deps.clock.now() - deps.settings.authorization_flow_lifetime;
+    let flow = deps.store().authorization_flow_by_code(&codes::hashed(code), oldest).await?;
+    let flow = flow.ok_or(Error::CodeUnknown("authorization code"))?;
+    match flow.status {
+        FlowStatus::Ready => {}
+        FlowStatus::Done => return Err(Error::CodeUsed),
+        FlowStatus::Pending | FlowStatus::Error => return Err(Error::BadFlow("authorization")),
+    }
+    if flow.redirect_uri != redirect_uri {
+        return Err(Error::BadRedirectUri);
+    }
+    if flow.client_id != client_id {
+        return Err(Error::BadClientId);
+    }
+    if !codes::same_secret(&codes::challenge(verifier), &flow.code_challenge) {
+        return Err(Error::BadCodeVerifier);
+    }
+    let subject = login::stored_subject(flow.id_token.as_ref(), "authorization code")?;
+    let config = deps.config()?;
+    let grant = identity::grant(&config, deps.scope(&flow.scope, &config)?, subject)?;
+    let (kept, claims) = tokens::first_refresh_token(deps, &grant, &flow.scope);
+    if !deps.store().redeem_authorization_flow(flow.id, kept).await? {
+        return Err(Error::CodeUsed);
+    }
+    tokens::with_new_refresh_token(deps, grant, &claims)
+}
+
+/// The redirect URI with code and state in its query, whatever query and fragment it has itself.
+fn redirect_url(redirect_uri: &str, code: &str, state: &str) -> String {
+    let (before, fragment) = match redirect_uri.split_once('#') {
+        Some((before, fragment)) => (before, format!("#{fragment}")),
+        None => (redirect_uri, String::new()),
+    };
+    let mark = if before.contains('?') { '&' } else { '?' };
+    format!("{before}{mark}code={code}&state={}{fragment}", crate::idp::in_query_value(state))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::redirect_url;
+
+    #[test]
+    fn the_browser_goes_on_with_code_and_state() {
+        for (uri, expected) in [
+            ("http://web/cb", "http://web/cb?code=c&state=a%26b"),
+            ("http://web/cb?x=1", "http://web/cb?x=1&code=c&state=a%26b"),
+            ("http://web/#auth", "http://web/?code=c&state=a%26b#auth"),
+        ] {
+            assert_eq!(redirect_url(uri, "c", "a&b"), expected);
+        }
+    }
+}

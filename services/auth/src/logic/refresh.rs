@@ -1,0 +1,85 @@
+//! Sessions that go on, and sessions that end.
+//!
+//! A refresh token works once. Its successor expires when it would have, so a session never gets longer.
+//! Whoever shows one a second time has stolen it, or was robbed: all sessions of the user are closed.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use diracx_server::token::TokenError;
+use serde::Deserialize;
+
+use super::{
+    identity::{self, subject_at_provider},
+    tokens::{self, Tokens},
+};
+use crate::{
+    deps::Deps,
+    error::{Error, Result},
+};
+
+/// New tokens for a refresh token.
+///
+/// # Source
+/// DiracX `logic/auth/token.py`, `get_oidc_token_info_from_refresh_flow`; that a revoked token of a DIRAC
+/// server is refused is ours.
+pub(crate) async fn refresh(deps: &Deps, token: &str) -> Result<Tokens> {
+    let claims = deps
+        .verifier
+        .refresh_claims(token)
+        .await
+        .map_err(|error| Error::RefreshToken(error, kid_of(token)))?;
+    let stored = deps.store().refresh_token(claims.jti).await?.ok_or(Error::TokenNotFound(claims.jti))?;
+    if stored.revoked {
+        if claims.legacy_exchange {
+            // it was revoked on purpose; that its DIRAC server goes on using it says nothing of theft
+            return Err(Error::LegacyTokenRevoked);
+        }
+        let closed = deps.store().revoke_session(&stored.sub).await?;
+        return Err(reused(&stored.sub, closed));
+    }
+    let config = deps.config()?;
+    let scope = deps.scope(&stored.scope, &config)?;
+    let subject = subject_at_provider(&stored.sub, &scope.vo)
+        .ok_or_else(|| Error::NotRegistered { vo: scope.vo.clone(), sub: stored.sub.clone() })?;
+    let grant = identity::grant(&config, scope, subject)?;
+    if claims.legacy_exchange {
+        return tokens::with_refresh_token(deps, grant, token.to_owned());
+    }
+    let (kept, successor) = tokens::refresh_token(deps, &grant, &stored.scope, claims.exp);
+    if !deps.store().rotate_refresh_token(claims.jti, kept).await? {
+        return Err(reused(&stored.sub, 0));
+    }
+    tokens::with_new_refresh_token(deps, grant, &successor)
+}
+
+/// Revokes the token that somebody gives back. What is no token of ours, or no good any more, is fine.
+pub(crate) async fn revoke(deps: &Deps, token: &str, client_id: Option<&str>, hint: &str) -> Result<()> {
+    if hint == "access_token" {
+        return Err(Error::UnsupportedTokenType);
+    }
+    if client_id.is_some_and(|client_id| client_id != deps.settings.client_id) {
+        return Err(Error::RevokingClient);
+    }
+    match deps.verifier.refresh_claims(token).await {
+        Ok(claims) => {
+            deps.store().revoke_refresh_token(claims.jti).await?;
+            Ok(())
+        }
+        Err(error @ TokenError::KeysUnavailable(_)) => Err(Error::RefreshToken(error, None)),
+        Err(_) => Ok(()),
+    }
+}
+
+fn reused(sub: &str, closed: usize) -> Error {
+    tracing::warn!(%sub, token.count = closed, "a refresh token was used twice; all sessions of {sub} are closed");
+    Error::Reused
+}
+
+/// The key that a token names, for the message.
+fn kid_of(token: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Header {
+        kid: String,
+    }
+    let header = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    serde_json::from_slice::<Header>(&header).ok().map(|header| header.kid.chars().take(100).collect())
+}

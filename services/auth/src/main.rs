@@ -1,0 +1,58 @@
+//! The process that lets people and machines in: settings → telemetry → dependencies → serve → drain.
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use diracx_auth::{
+    AuthDb, COMPONENT, Deps,
+    settings::{Args, Settings},
+};
+use diracx_client::ConfigFollower;
+use diracx_core::{Clock, SystemClock};
+use diracx_proto::FILE_DESCRIPTOR_SET;
+use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
+
+fn main() -> ExitCode {
+    let settings = match parse_settings::<Args>() {
+        Ok(settings) => settings,
+        Err(code) => return code,
+    };
+    let metrics = telemetry::Metrics::default();
+    let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
+        let _inside = runtime.enter();
+        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &metrics)?;
+        let result = runtime.block_on(run(settings, metrics));
+        guard.shutdown();
+        result
+    });
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("diracx-auth: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let db = AuthDb::open(&settings.db_url, settings.db_connections).await.context("AuthDB")?;
+    let token = settings.token.minter(clock.clone())?.component(COMPONENT);
+    let config_service = settings.config_service.connect(None)?;
+    let config = ConfigFollower::start(diracx_client::config(config_service), move || token.get());
+    let deps = Deps::new(db, config, clock, settings.auth, settings.token)?;
+    let readiness = Readiness::default();
+    diracx_auth::observe(&deps, readiness.clone());
+    let stack = Stack {
+        access: Arc::new(diracx_auth::access()?),
+        verifier: deps.verifier.clone(),
+        gate: settings.server.gate,
+        limits: settings.server.limits,
+        metrics,
+    };
+    let service = diracx_auth::service(deps, &stack);
+    let bound = settings.server.serve.bind().await?;
+    tracing::info!("the auth service listens on {}", bound.address());
+    bound.serve(service, &stack, FILE_DESCRIPTOR_SET, readiness, shutdown_signal()).await?;
+    Ok(())
+}

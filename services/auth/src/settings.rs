@@ -1,0 +1,286 @@
+//! The settings of the auth service, under DiracX's names.
+
+use std::collections::BTreeSet;
+
+use chrono::Duration;
+use diracx_client::ServerAddress;
+use diracx_core::property::SecurityProperty;
+use diracx_db::DbUrl;
+use diracx_server::settings::{
+    Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
+    TokenArgs, TokenSettings,
+};
+
+use crate::state::StateKey;
+
+/// Issues DIRAC's tokens after the identity provider of a VO has said who somebody is.
+#[derive(Debug, clap::Parser)]
+#[command(name = "diracx-auth", version)]
+pub struct Args {
+    /// The rules of logins.
+    #[command(flatten)]
+    pub auth: AuthArgs,
+    /// `AuthDB`: `sqlite+aiosqlite:///path` or `mysql+aiomysql://user:password@host:3306/schema`. Required.
+    #[arg(long, env = "DIRACX_DB_URL_AUTHDB", hide_env_values = true, value_name = "URL")]
+    pub db_url_authdb: Option<Secret>,
+    /// How many connections to a MySQL server are kept at the most.
+    #[arg(long, env = "DIRACX_DB_CONNECTIONS", default_value = "8", value_name = "COUNT")]
+    pub db_connections: String,
+    /// Where the config service is.
+    #[arg(
+        long,
+        env = "DIRACX_CONFIG_SERVICE_URL",
+        default_value = "http://127.0.0.1:50052",
+        value_name = "URL"
+    )]
+    pub config_service_url: String,
+    /// Where to listen.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// What to log.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// The keys.
+    #[command(flatten)]
+    pub token: TokenArgs,
+}
+
+/// The rules of logins.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Logins")]
+pub struct AuthArgs {
+    /// The client id that logins must name.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_AUTH_DIRAC_CLIENT_ID",
+        default_value = "myDIRACClientID",
+        value_name = "ID"
+    )]
+    pub dirac_client_id: String,
+    /// Where browsers may be sent after a login, letter by letter, as a JSON list.
+    #[arg(long, env = "DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS", default_value = "[]", value_name = "JSON")]
+    pub allowed_redirects: String,
+    /// How long a device login may take, in seconds.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_AUTH_DEVICE_FLOW_EXPIRATION_SECONDS",
+        default_value = "600",
+        value_name = "SECONDS"
+    )]
+    pub device_flow_expiration_seconds: String,
+    /// How long an authorization code login may take, in seconds.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_AUTH_AUTHORIZATION_FLOW_EXPIRATION_SECONDS",
+        default_value = "300",
+        value_name = "SECONDS"
+    )]
+    pub authorization_flow_expiration_seconds: String,
+    /// How long logins are kept before they are cleaned away, in minutes; longer than any may take.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_AUTH_COMPLETED_FLOW_RETENTION_MINUTES",
+        default_value = "60",
+        value_name = "MINUTES"
+    )]
+    pub completed_flow_retention_minutes: String,
+    /// What seals the state of logins: 32 bytes in base64, as `openssl rand -base64 32` makes. Required.
+    #[arg(long, env = "DIRACX_SERVICE_AUTH_STATE_KEY", hide_env_values = true, value_name = "KEY")]
+    pub state_key: Option<Secret>,
+    /// How long an access token is good, in minutes.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_AUTH_ACCESS_TOKEN_EXPIRE_MINUTES",
+        default_value = "20",
+        value_name = "MINUTES"
+    )]
+    pub access_token_expire_minutes: String,
+    /// How long a session lasts, in minutes.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_EXPIRE_MINUTES",
+        default_value = "60",
+        value_name = "MINUTES"
+    )]
+    pub refresh_token_expire_minutes: String,
+    /// How long refresh tokens are kept before they are cleaned away, in months.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_RETENTION_MONTHS",
+        default_value = "6",
+        value_name = "MONTHS"
+    )]
+    pub refresh_token_retention_months: String,
+    /// The properties that the discovery document tells, as a JSON list; all unless given.
+    #[arg(long, env = "DIRACX_SERVICE_AUTH_AVAILABLE_PROPERTIES", value_name = "JSON")]
+    pub available_properties: Option<String>,
+    /// Whom to tell about a vulnerability, as a URI (mailto: or https:); the support addresses of the VOs
+    /// unless given.
+    #[arg(long, env = "DIRACX_SERVICE_AUTH_SECURITY_CONTACT", value_name = "URI")]
+    pub security_contact: Option<String>,
+}
+
+/// See [`AuthArgs`].
+#[derive(Debug, Clone)]
+pub struct AuthSettings {
+    /// The only client there is.
+    pub client_id: String,
+    /// Where browsers may be sent after a login, letter by letter.
+    pub allowed_redirects: Vec<String>,
+    /// How long a device login may take.
+    pub device_flow_lifetime: Duration,
+    /// How long an authorization code login may take.
+    pub authorization_flow_lifetime: Duration,
+    /// How long logins are kept.
+    pub completed_flow_retention: Duration,
+    /// What seals the state of logins.
+    pub state_key: StateKey,
+    /// How long an access token is good.
+    pub access_token_lifetime: Duration,
+    /// How long a session lasts.
+    pub refresh_token_lifetime: Duration,
+    /// How long refresh tokens are kept, in months.
+    pub refresh_token_retention_months: u32,
+    /// The properties that discovery tells. Others may be asked for all the same, if they are known.
+    pub advertised_properties: Vec<SecurityProperty>,
+    /// The properties that scopes may name.
+    pub known_properties: BTreeSet<SecurityProperty>,
+    /// Whom to tell about a vulnerability; the supports of the VOs if nobody is named.
+    pub security_contact: Option<String>,
+}
+
+impl AuthSettings {
+    /// What DiracX has by default.
+    pub fn new(state_key: StateKey) -> Self {
+        Self {
+            client_id: "myDIRACClientID".to_owned(),
+            allowed_redirects: Vec::new(),
+            device_flow_lifetime: Duration::seconds(600),
+            authorization_flow_lifetime: Duration::seconds(300),
+            completed_flow_retention: Duration::minutes(60),
+            state_key,
+            access_token_lifetime: Duration::minutes(20),
+            refresh_token_lifetime: Duration::minutes(60),
+            refresh_token_retention_months: 6,
+            advertised_properties: SecurityProperty::BUILT_IN.to_vec(),
+            known_properties: SecurityProperty::BUILT_IN.iter().cloned().collect(),
+            security_contact: None,
+        }
+    }
+}
+
+impl Resolve for AuthArgs {
+    type Settings = AuthSettings;
+
+    fn resolve(self, _: &Environment, problems: &mut Problems) -> Option<AuthSettings> {
+        const REDIRECTS: &str = "DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS";
+        const DEVICE: &str = "DIRACX_SERVICE_AUTH_DEVICE_FLOW_EXPIRATION_SECONDS";
+        const AUTHORIZATION: &str = "DIRACX_SERVICE_AUTH_AUTHORIZATION_FLOW_EXPIRATION_SECONDS";
+        const RETENTION: &str = "DIRACX_SERVICE_AUTH_COMPLETED_FLOW_RETENTION_MINUTES";
+        const STATE_KEY: &str = "DIRACX_SERVICE_AUTH_STATE_KEY";
+        const ACCESS: &str = "DIRACX_SERVICE_AUTH_ACCESS_TOKEN_EXPIRE_MINUTES";
+        const REFRESH: &str = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_EXPIRE_MINUTES";
+        const MONTHS: &str = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_RETENTION_MONTHS";
+        const PROPERTIES: &str = "DIRACX_SERVICE_AUTH_AVAILABLE_PROPERTIES";
+        const CONTACT: &str = "DIRACX_SERVICE_AUTH_SECURITY_CONTACT";
+
+        let allowed_redirects = problems.json(REDIRECTS, &self.allowed_redirects);
+        let device = lifetime(problems, DEVICE, &self.device_flow_expiration_seconds, 1);
+        let authorization = lifetime(problems, AUTHORIZATION, &self.authorization_flow_expiration_seconds, 1);
+        let retention = lifetime(problems, RETENTION, &self.completed_flow_retention_minutes, 60);
+        let access = lifetime(problems, ACCESS, &self.access_token_expire_minutes, 60);
+        let refresh = lifetime(problems, REFRESH, &self.refresh_token_expire_minutes, 60);
+        let months = problems.parse(MONTHS, &self.refresh_token_retention_months);
+        let state_key = self.state_key.filter(|key| !key.expose().trim().is_empty());
+        let state_key = problems.required(STATE_KEY, state_key);
+        let state_key = state_key.and_then(|key| problems.check(STATE_KEY, StateKey::parse(key.expose())));
+        let advertised_properties = match self.available_properties.as_deref() {
+            None | Some("") => Some(SecurityProperty::BUILT_IN.to_vec()),
+            Some(list) => problems.json(PROPERTIES, list),
+        };
+        let security_contact = self.security_contact.filter(|contact| !contact.is_empty());
+        if security_contact.as_ref().is_some_and(|contact| !is_uri(contact)) {
+            problems.note(CONTACT, "must be a URI, such as mailto:security@example.org");
+        }
+        let (device, authorization, retention) = (device?, authorization?, retention?);
+        if retention <= device || retention <= authorization {
+            problems.note(RETENTION, "must be longer than any login may take");
+            return None;
+        }
+        Some(AuthSettings {
+            client_id: self.dirac_client_id,
+            allowed_redirects: allowed_redirects?,
+            device_flow_lifetime: device,
+            authorization_flow_lifetime: authorization,
+            completed_flow_retention: retention,
+            access_token_lifetime: access?,
+            refresh_token_lifetime: refresh?,
+            refresh_token_retention_months: months?,
+            advertised_properties: advertised_properties?,
+            security_contact,
+            ..AuthSettings::new(state_key?)
+        })
+    }
+}
+
+/// A number of units, each of so many seconds; from one unit to ten years.
+fn lifetime(problems: &mut Problems, name: &str, raw: &str, unit: i64) -> Option<Duration> {
+    const MOST: i64 = 10 * 366 * 86_400;
+    let count: i64 = problems.parse(name, raw)?;
+    if count < 1 || count > MOST / unit {
+        problems.note(name, format_args!("must be between 1 and {}", MOST / unit));
+        return None;
+    }
+    Some(Duration::seconds(count * unit))
+}
+
+fn is_uri(text: &str) -> bool {
+    text.split_once(':').is_some_and(|(scheme, rest)| !scheme.is_empty() && !rest.is_empty())
+        && !text.chars().any(|c| c.is_whitespace() || c.is_control())
+}
+
+/// See [`Args`].
+#[derive(Debug)]
+pub struct Settings {
+    /// The rules of logins.
+    pub auth: AuthSettings,
+    /// The database.
+    pub db_url: DbUrl,
+    /// Connections to it, on MySQL.
+    pub db_connections: u32,
+    /// Where the config service is.
+    pub config_service: ServerAddress,
+    /// Where to listen.
+    pub server: ServerSettings,
+    /// What to log.
+    pub telemetry: TelemetrySettings,
+    /// The keys.
+    pub token: TokenSettings,
+}
+
+impl Resolve for Args {
+    type Settings = Settings;
+
+    fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
+        const DB_URL: &str = "DIRACX_DB_URL_AUTHDB";
+        let auth = self.auth.resolve(environment, problems);
+        let db_url = self.db_url_authdb.filter(|url| !url.expose().trim().is_empty());
+        let db_url = problems.required(DB_URL, db_url);
+        // not with Problems::parse, which repeats the value: it may hold a password
+        let db_url = db_url.and_then(|url| problems.check(DB_URL, url.expose().trim().parse()));
+        let db_connections = problems.parse("DIRACX_DB_CONNECTIONS", &self.db_connections);
+        let config_service = problems.parse("DIRACX_CONFIG_SERVICE_URL", &self.config_service_url);
+        let server = self.server.resolve(environment, problems);
+        let telemetry = self.telemetry.resolve(environment, problems);
+        let token = self.token.resolve(environment, problems);
+        Some(Settings {
+            auth: auth?,
+            db_url: db_url?,
+            db_connections: db_connections?,
+            config_service: config_service?,
+            server: server?,
+            telemetry: telemetry?,
+            token: token?,
+        })
+    }
+}

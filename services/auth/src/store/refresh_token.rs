@@ -1,0 +1,106 @@
+//! Units of work on refresh tokens.
+
+use async_trait::async_trait;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use diracx_db::DbResult;
+use futures::FutureExt;
+use uuid::Uuid;
+
+use super::{
+    super::{
+        NewRefreshToken, RefreshToken, RefreshTokens, deadline,
+        rows::{self, CREATED, REVOKED},
+        schema::refresh_tokens::dsl as token,
+    },
+    Store,
+    backend::Conn,
+};
+
+const DB: diracx_db::DbIndex = 0;
+
+/// Keeps a new token.
+pub(super) async fn insert(conn: &mut Conn, new: &NewRefreshToken) -> DbResult<()> {
+    let row = (
+        token::jti.eq(key(new.jti)),
+        token::status.eq(CREATED),
+        token::scope.eq(new.scope.clone()),
+        token::sub.eq(new.sub.clone()),
+    );
+    diesel::insert_into(token::refresh_tokens).values(row).execute(conn).await?;
+    Ok(())
+}
+
+/// Revokes whatever a subject has; tells how many tokens that were.
+async fn revoke_all_of(conn: &mut Conn, sub: &str) -> DbResult<usize> {
+    let usable =
+        token::refresh_tokens.filter(token::status.eq(CREATED)).filter(token::sub.eq(sub.to_owned()));
+    Ok(diesel::update(usable).set(token::status.eq(REVOKED)).execute(conn).await?)
+}
+
+/// Revokes one token; false if it is revoked already, or unknown.
+async fn revoke(conn: &mut Conn, jti: Uuid) -> DbResult<bool> {
+    let usable = token::refresh_tokens.filter(token::jti.eq(key(jti))).filter(token::status.eq(CREATED));
+    Ok(diesel::update(usable).set(token::status.eq(REVOKED)).execute(conn).await? == 1)
+}
+
+/// As the column has it: without hyphens.
+fn key(jti: Uuid) -> String {
+    jti.simple().to_string()
+}
+
+#[async_trait]
+impl RefreshTokens for Store {
+    async fn refresh_token(&self, jti: Uuid) -> DbResult<Option<RefreshToken>> {
+        let unit = self.0.read(deadline(), move |tx| {
+            let query = token::refresh_tokens
+                .select((token::status, token::scope, token::sub))
+                .filter(token::jti.eq(key(jti)));
+            async move {
+                let row: Option<(String, String, String)> = query.first(tx.on(DB).await?).await.optional()?;
+                DbResult::Ok(row)
+            }
+            .boxed()
+        });
+        let Some((status, scope, sub)) = unit.await? else { return Ok(None) };
+        let revoked = rows::is_revoked(&key(jti), &status)?;
+        Ok(Some(RefreshToken { revoked, scope, sub }))
+    }
+
+    async fn rotate_refresh_token(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<bool> {
+        let unit = self.0.write(deadline(), move |tx| {
+            let successor = successor.clone();
+            async move {
+                let conn = tx.on(DB).await?;
+                // the row is locked from here on: of two who come at once, one finds it revoked
+                if !revoke(conn, jti).await? {
+                    revoke_all_of(conn, &successor.sub).await?;
+                    return DbResult::Ok(false);
+                }
+                insert(conn, &successor).await?;
+                Ok(true)
+            }
+            .boxed()
+        });
+        unit.await
+    }
+
+    async fn revoke_refresh_token(&self, jti: Uuid) -> DbResult<bool> {
+        if self.refresh_token(jti).await?.is_none() {
+            return Ok(false);
+        }
+        let unit =
+            self.0.write(deadline(), move |tx| async move { revoke(tx.on(DB).await?, jti).await }.boxed());
+        unit.await?;
+        Ok(true)
+    }
+
+    async fn revoke_session(&self, sub: &str) -> DbResult<usize> {
+        let sub = sub.to_owned();
+        let unit = self.0.write(deadline(), move |tx| {
+            let sub = sub.clone();
+            async move { revoke_all_of(tx.on(DB).await?, &sub).await }.boxed()
+        });
+        unit.await
+    }
+}
