@@ -24,7 +24,7 @@ fn judge(outcomes: &[Outcome], mesh: &Mesh) {
     for outcome in outcomes {
         match (outcome.differences.is_empty(), listed(outcome)) {
             (false, false) => {
-                wrong.push(format!("{}\n    {}", outcome.name, outcome.differences.join("\n    ")))
+                wrong.push(format!("{}\n    {}", outcome.name, outcome.differences.join("\n    ")));
             }
             (true, true) => wrong.push(format!("{} is listed as different, but is not", outcome.name)),
             _ => {}

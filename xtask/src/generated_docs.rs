@@ -10,6 +10,16 @@ use crate::shell::{cargo, read, root, run};
 const PROCESSES: &[&str] =
     &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs"];
 
+/// The packages whose programs the documents describe and the end-to-end tests run.
+pub(crate) const PROGRAMS: &[&str] = &[
+    "--package=diracx-standalone",
+    "--package=diracx-gateway",
+    "--package=diracx-auth",
+    "--package=diracx-config",
+    "--package=diracx-jobs",
+    "--package=dirac-cli",
+];
+
 /// Where `cargo build` puts programs.
 pub(crate) fn binaries() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from);
@@ -18,7 +28,7 @@ pub(crate) fn binaries() -> PathBuf {
 
 /// Builds the programs and writes the documents.
 pub(crate) fn write() -> Result<()> {
-    run(cargo().args(["build", "--workspace", "--bins"]))?;
+    run(cargo().args(["build", "--bins"]).args(PROGRAMS))?;
     for (path, text) in documents()? {
         let path = root().join(path);
         std::fs::create_dir_all(path.parent().context("a document without a directory")?)?;

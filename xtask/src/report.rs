@@ -43,6 +43,11 @@ impl Report {
         }
     }
 
+    /// Did this step run and pass?
+    pub(crate) fn has_passed(&self, name: &str) -> bool {
+        self.passed.iter().any(|passed| passed == name)
+    }
+
     /// Prints what failed and what was skipped, then the counts as the last line. Did all go well?
     pub(crate) fn finish(self) -> bool {
         println!();

@@ -3,8 +3,9 @@
 use anyhow::{Result, bail};
 
 use crate::{
-    databases::Databases,
-    dependencies, generated_docs,
+    databases::{self, Databases},
+    dependencies,
+    generated_docs::{self, PROGRAMS},
     report::{Ended, Report},
     shell::{self, cargo, in_ci, program, root},
     tools::{self, Tool},
@@ -55,7 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
                 cargo_step(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
             }),
             Step::Programs => {
-                report.step("programs", || cargo_step(&["build", "--workspace", "--bins", "--locked"]));
+                report
+                    .step("programs", || cargo_step(&[&["build", "--bins", "--locked"], PROGRAMS].concat()));
             }
             Step::Docs => report.step("generated docs", || done(generated_docs::check())),
             Step::Tests => test(&mut report),
@@ -100,7 +102,11 @@ fn test(report: &mut Report) {
     let mut databases = Databases::default();
     report.step("MariaDB", || databases.mariadb());
     report.step("Redis", || databases.redis());
-    let environment = databases.environment.clone();
+    let mut environment = databases.environment.clone();
+    if report.has_passed("programs") {
+        environment.push(("DIRACX_TEST_PROGRAMS_ARE_BUILT", "true".to_owned()));
+    }
+    let no_mariadb = !environment.iter().any(|(name, _)| *name == databases::MYSQL_URL);
     report.step("tests", || {
         let mut command = cargo();
         if tools::has_nextest() {
@@ -117,6 +123,9 @@ fn test(report: &mut Report) {
         } else {
             println!("  cargo-nextest is not here; cargo test runs the same tests");
             command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
+            if no_mariadb {
+                command.args(["--", "--skip", "mariadb"]);
+            }
         }
         done(shell::run(command.envs(environment.iter().cloned())))
     });

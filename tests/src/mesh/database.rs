@@ -9,7 +9,7 @@ use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnec
 use diracx_testkit::database::TestDatabase;
 
 /// The databases that are served so far, by DIRAC's names.
-pub const NAMES: &[&str] = &[
+const NAMES: &[&str] = &[
     "AuthDB",
     "JobDB",
     "JobLoggingDB",
@@ -42,7 +42,7 @@ struct Number {
 
 impl Database {
     /// Fresh and empty ones.
-    pub async fn create(store: Store) -> Self {
+    pub fn create(store: Store) -> Self {
         let urls = match store {
             Store::Sqlite => TestDatabase::sqlite(),
             Store::MariaDb => TestDatabase::mariadb(),

@@ -2,19 +2,22 @@
 
 mod binaries;
 mod database;
+mod laptop;
 mod process;
 mod settings;
 
-use std::{path::PathBuf, process::Output, time::Duration};
+use std::path::PathBuf;
 
 use anyhow::{Context as _, Result};
 use tempfile::TempDir;
 
 pub use binaries::program;
 pub use database::{Database, Store};
+pub use laptop::Laptop;
 pub use process::Process;
 
 use crate::{
+    dirac::Dirac,
     http::{Answer, send},
     identity_provider::IdentityProvider,
     replay::{Outcome, Server, Tokens, Transcript, Validation},
@@ -58,7 +61,7 @@ impl Mesh {
     pub async fn start(form: Form, store: Store) -> Result<Self> {
         let directory = TempDir::new()?;
         let identity_provider = IdentityProvider::start().await?;
-        let database = Database::create(store).await;
+        let database = Database::create(store);
         let key = Key::generate()?;
         let environment =
             settings::environment(directory.path(), &identity_provider, &database, &key).await?;
@@ -143,6 +146,11 @@ impl Mesh {
         Ok(transcript.replay(&server, wanted).await)
     }
 
+    /// The `dirac` of somebody who uses this mesh.
+    pub fn dirac(&self) -> Dirac {
+        Dirac::new(&self.base, self.scratch("credentials.json"))
+    }
+
     /// A place for files that goes with the mesh.
     pub fn scratch(&self, name: &str) -> PathBuf {
         self.directory.path().join(name)
@@ -161,23 +169,6 @@ impl Mesh {
 pub fn free_port() -> Result<u16> {
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
     Ok(listener.local_addr()?.port())
-}
-
-/// Runs the `dirac` program to its end.
-///
-/// # Errors
-/// If it is not there, or does not end within a minute.
-pub async fn dirac(environment: &[(&str, String)], arguments: &[&str]) -> Result<Output> {
-    let mut command = tokio::process::Command::new(program("dirac")?);
-    command.args(arguments).stdin(std::process::Stdio::null()).kill_on_drop(true);
-    for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("DIRACX_") {
-            command.env_remove(name);
-        }
-    }
-    command.envs(environment.iter().map(|(name, value)| (name, value)));
-    let ended = tokio::time::timeout(Duration::from_mins(1), command.output()).await;
-    ended.with_context(|| format!("dirac {} does not end", arguments.join(" ")))?.context("cannot run dirac")
 }
 
 /// Makes a test of one body for each form of the mesh on each kind of database.

@@ -46,6 +46,7 @@ pub(super) async fn environment(
     settings.push(("DIRACX_CONFIG_BACKEND_URL".to_owned(), format!("git+file://{repository}")));
     let legacy = recorded("legacy exchange API key (sha256 of the decoded bytes, for the server's settings)");
     settings.push(("DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY".to_owned(), legacy));
+    settings.push(("DIRACX_DB_MIGRATE".to_owned(), "true".to_owned()));
     settings.extend(database.environment().await);
     Ok(settings)
 }

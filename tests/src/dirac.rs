@@ -1,0 +1,125 @@
+//! The `dirac` program, as a person or a script runs it.
+
+use std::{
+    path::PathBuf,
+    process::{Output, Stdio},
+    time::Duration,
+};
+
+use anyhow::{Context as _, Result, bail, ensure};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::Command,
+};
+
+use crate::{browser, mesh::program};
+
+/// How long one command may take.
+const PATIENCE: Duration = Duration::from_mins(1);
+
+/// `dirac`, with one server and one credentials file.
+#[derive(Debug, Clone)]
+pub struct Dirac {
+    /// The environment it is run with, besides what it needs from the system.
+    pub environment: Vec<(String, String)>,
+}
+
+/// How a run of `dirac` ended.
+#[derive(Debug)]
+pub struct Run {
+    /// Its exit code.
+    pub code: i32,
+    /// Standard output.
+    pub stdout: String,
+    /// Standard error.
+    pub stderr: String,
+}
+
+impl Run {
+    /// Standard output as JSON.
+    ///
+    /// # Errors
+    /// If it failed, or printed something else.
+    pub fn json(&self) -> Result<Value> {
+        ensure!(self.code == 0, "dirac failed: {self:?}");
+        serde_json::from_str(&self.stdout).with_context(|| format!("not JSON: {self:?}"))
+    }
+}
+
+impl From<Output> for Run {
+    fn from(output: Output) -> Self {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        let code = output.status.code().unwrap_or(-1);
+        Self { code, stdout: text(&output.stdout), stderr: text(&output.stderr) }
+    }
+}
+
+impl Dirac {
+    /// For a server, with the credentials in this file.
+    pub fn new(server: &str, credentials: PathBuf) -> Self {
+        let credentials = credentials.display().to_string();
+        let environment = [("DIRACX_URL", server.to_owned()), ("DIRACX_CREDENTIALS_PATH", credentials)];
+        Self { environment: environment.map(|(name, value)| (name.to_owned(), value)).to_vec() }
+    }
+
+    /// Runs a command to its end.
+    ///
+    /// # Errors
+    /// If the program is not there, or does not end within a minute.
+    pub async fn run(&self, arguments: &[&str]) -> Result<Run> {
+        let ended = tokio::time::timeout(PATIENCE, self.command(arguments)?.output()).await;
+        let output = ended.with_context(|| format!("dirac {} does not end", arguments.join(" ")))??;
+        Ok(output.into())
+    }
+
+    /// Logs in; `introduce` is what tells the identity provider who does.
+    ///
+    /// # Errors
+    /// If the log-in does not succeed.
+    pub async fn log_in(&self, arguments: &[&str], introduce: &str) -> Result<()> {
+        tokio::time::timeout(PATIENCE, self.approve(arguments, introduce))
+            .await
+            .context("the log-in takes too long")?
+    }
+
+    async fn approve(&self, arguments: &[&str], introduce: &str) -> Result<()> {
+        let mut command = self.command(&[&["login"], arguments].concat())?;
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().context("a pipe")?;
+        let mut stderr = child.stderr.take().context("a pipe")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let mut seen = String::new();
+        let url = loop {
+            let Some(line) = lines.next_line().await? else {
+                stderr.read_to_string(&mut seen).await?;
+                bail!("dirac login named no address: {seen}");
+            };
+            let url =
+                line.split_whitespace().find(|word| word.starts_with("http") && word.contains("user_code="));
+            if let Some(url) = url {
+                break url.to_owned();
+            }
+            seen += &line;
+        };
+        let answer = browser::visit(&url, introduce).await?;
+        ensure!(answer.status == 200, "the browser ended at {}: {}", answer.status, answer.text);
+        while let Some(line) = lines.next_line().await? {
+            seen += &line;
+        }
+        stderr.read_to_string(&mut seen).await?;
+        let status = child.wait().await?;
+        ensure!(status.success(), "dirac login ended with {status}: {seen}");
+        Ok(())
+    }
+
+    fn command(&self, arguments: &[&str]) -> Result<Command> {
+        let mut command = Command::new(program("dirac")?);
+        command.args(arguments).stdin(Stdio::null()).kill_on_drop(true).env_clear();
+        for kept in ["PATH", "TMPDIR", "LD_LIBRARY_PATH"] {
+            command.envs(std::env::var_os(kept).map(|value| (kept, value)));
+        }
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        Ok(command)
+    }
+}
