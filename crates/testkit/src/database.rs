@@ -87,9 +87,13 @@ impl Drop for TestDatabase {
         let (server, prefix) = (server.clone(), prefix.clone());
         // Dropping happens outside of any runtime's reach, so it gets a thread and a runtime of its own.
         let _ = std::thread::spawn(move || {
-            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+            let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else {
+                return;
+            };
             runtime.block_on(async {
-                let Ok(mut conn) = AsyncMysqlConnection::establish(&format!("{server}/mysql")).await else { return };
+                let Ok(mut conn) = AsyncMysqlConnection::establish(&format!("{server}/mysql")).await else {
+                    return;
+                };
                 for name in DATABASES {
                     let _ = conn.batch_execute(&format!("DROP DATABASE IF EXISTS `{prefix}_{name}`")).await;
                 }

@@ -114,7 +114,8 @@ impl TestIssuer {
     /// The claims of somebody's access token, fresh.
     pub fn claims(&self, name: &str) -> Result<AccessClaims> {
         let now = self.clock.now();
-        let mut claims = identities()?.remove(role(name)).with_context(|| format!("nobody is called {name}"))?;
+        let mut claims =
+            identities()?.remove(role(name)).with_context(|| format!("nobody is called {name}"))?;
         claims["jti"] = json!(new_token_id(now));
         claims["exp"] = json!((now + LIFETIME).timestamp());
         claims["iss"] = json!(ISSUER);
@@ -166,8 +167,7 @@ impl TestIssuer {
     }
 
     fn signed_by_another(&self, claims: &AccessClaims, same_kid: bool) -> Result<String> {
-        let mut other: Value =
-            serde_json::from_str(&rotate_key(None, KeyKind::Ed25519, self.clock.now())?)?;
+        let mut other: Value = serde_json::from_str(&rotate_key(None, KeyKind::Ed25519, self.clock.now())?)?;
         if same_kid {
             other["keys"][0]["kid"] = json!(self.settings.keys.keys()[0].kid());
         }

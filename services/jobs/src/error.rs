@@ -1,10 +1,9 @@
 //! What can go wrong in the jobs service. Display is the sentence the caller reads.
 
+use diracx_client::NotReady;
 use diracx_core::{Explain, Explanation, JobId, Reason, jdl::JdlError};
 use diracx_db::{DbError, UnitError, search::SearchError, url::MixedKinds};
 use diracx_proto::Invalid;
-
-use crate::deps::NotReady;
 
 /// The result of anything in this service.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

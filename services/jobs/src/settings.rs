@@ -1,1 +1,131 @@
-//! Settings of the jobs service.
+//! The settings of the `diracx-jobs` process.
+
+use diracx_client::ServerAddress;
+use diracx_db::{DbUrl, DbUrls};
+use diracx_server::settings::{
+    Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
+    TokenArgs, TokenSettings,
+};
+
+use crate::store::JobDatabases;
+
+/// Serves jobs: submission, search, status.
+#[derive(Debug, clap::Parser)]
+#[command(name = "diracx-jobs", version)]
+pub struct Args {
+    /// What is particular to jobs.
+    #[command(flatten)]
+    pub jobs: JobsArgs,
+    /// Where the config service is.
+    #[arg(
+        long,
+        env = "DIRACX_CONFIG_SERVICE_URL",
+        default_value = "http://127.0.0.1:50052",
+        value_name = "URL"
+    )]
+    pub config_service_url: String,
+    /// Where to listen.
+    #[command(flatten)]
+    pub server: ServerArgs,
+    /// What to log.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Whose tokens to believe.
+    #[command(flatten)]
+    pub token: TokenArgs,
+}
+
+/// What is particular to jobs.
+#[derive(Debug, Clone, clap::Args)]
+#[command(next_help_heading = "Jobs")]
+pub struct JobsArgs {
+    /// JobDB: mysql+aiomysql://user:password@host:3306/JobDB or sqlite+aiosqlite:///path. Required.
+    #[arg(long, env = "DIRACX_DB_URL_JOBDB", hide_env_values = true, value_name = "URL")]
+    pub job_db: Option<Secret>,
+    /// JobLoggingDB, of the same kind. Required.
+    #[arg(long, env = "DIRACX_DB_URL_JOBLOGGINGDB", hide_env_values = true, value_name = "URL")]
+    pub job_logging_db: Option<Secret>,
+    /// Connections to each MySQL database, at the most.
+    #[arg(long, env = "DIRACX_DB_CONNECTIONS", default_value = "16", value_name = "COUNT")]
+    pub db_connections: String,
+    /// Create tables that are missing before serving; those that are there are adopted as they are.
+    #[arg(long, env = "DIRACX_DB_MIGRATE", default_value = "false", value_name = "BOOL")]
+    pub db_migrate: String,
+    /// Jobs that one submission may make, at the most.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_JOBS_MAX_JOBS_PER_SUBMISSION",
+        default_value = "20",
+        value_name = "COUNT"
+    )]
+    pub max_jobs_per_submission: String,
+}
+
+/// See [`JobsArgs`].
+#[derive(Debug, Clone)]
+pub struct JobsSettings {
+    /// The databases.
+    pub databases: JobDatabases,
+    /// Whether to create missing tables.
+    pub migrate: bool,
+    /// Jobs that one submission may make.
+    pub most_jobs_at_once: usize,
+}
+
+/// See [`Args`].
+#[derive(Debug)]
+pub struct Settings {
+    /// What is particular to jobs.
+    pub jobs: JobsSettings,
+    /// Where the config service is.
+    pub config_service: ServerAddress,
+    /// Where to listen.
+    pub server: ServerSettings,
+    /// What to log.
+    pub telemetry: TelemetrySettings,
+    /// Whose tokens to believe.
+    pub token: TokenSettings,
+}
+
+impl Resolve for JobsArgs {
+    type Settings = JobsSettings;
+
+    fn resolve(self, _: &Environment, problems: &mut Problems) -> Option<JobsSettings> {
+        let job_db = url(problems, "DIRACX_DB_URL_JOBDB", self.job_db);
+        let job_logging_db = url(problems, "DIRACX_DB_URL_JOBLOGGINGDB", self.job_logging_db);
+        let connections = problems.parse("DIRACX_DB_CONNECTIONS", &self.db_connections);
+        let migrate = problems.boolean("DIRACX_DB_MIGRATE", &self.db_migrate);
+        let most_jobs_at_once =
+            problems.parse("DIRACX_SERVICE_JOBS_MAX_JOBS_PER_SUBMISSION", &self.max_jobs_per_submission);
+        let databases =
+            JobDatabases { job_db: job_db?, job_logging_db: job_logging_db?, connections: connections? };
+        let urls = [("JobDB", databases.job_db.clone()), ("JobLoggingDB", databases.job_logging_db.clone())];
+        problems.check("DIRACX_DB_URL_JOBLOGGINGDB", DbUrls::new(&urls))?;
+        Some(JobsSettings { databases, migrate: migrate?, most_jobs_at_once: most_jobs_at_once? })
+    }
+}
+
+fn url(problems: &mut Problems, name: &str, given: Option<Secret>) -> Option<DbUrl> {
+    let given = given.filter(|url| !url.expose().trim().is_empty());
+    let url = problems.required(name, given)?;
+    problems.check(name, url.expose().trim().parse())
+}
+
+impl Resolve for Args {
+    type Settings = Settings;
+
+    fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
+        let jobs = self.jobs.resolve(environment, problems);
+        let config_service = problems.parse("DIRACX_CONFIG_SERVICE_URL", &self.config_service_url);
+        let server = self.server.resolve(environment, problems);
+        let telemetry = self.telemetry.resolve(environment, problems);
+        let token = self.token.resolve(environment, problems);
+        Some(Settings {
+            jobs: jobs?,
+            config_service: config_service?,
+            server: server?,
+            telemetry: telemetry?,
+            token: token?,
+        })
+    }
+}

@@ -159,7 +159,15 @@ impl Plan {
                 None => Err(SearchError::UnknownSort(sort.parameter.clone())),
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { table, columns, conditions, sort, distinct: search.distinct, page: search.page, counted: true })
+        Ok(Self {
+            table,
+            columns,
+            conditions,
+            sort,
+            distinct: search.distinct,
+            page: search.page,
+            counted: true,
+        })
     }
 
     /// Checks a summary.

@@ -77,7 +77,8 @@ mod tests {
     #[test]
     fn values_are_bound_and_names_quoted() {
         let rows = vec![vec![Bind::Int(1), "x' OR 1".into()], vec![Bind::Int(2), Bind::Null]];
-        let insert = BulkInsert { table: "InputData", columns: &["JobID", "LFN"], rows: &rows, or_keep: false };
+        let insert =
+            BulkInsert { table: "InputData", columns: &["JobID", "LFN"], rows: &rows, or_keep: false };
         assert_eq!(
             debug_query::<Sqlite, _>(&insert).to_string(),
             r#"INSERT INTO `InputData` (`JobID`, `LFN`) VALUES (?, ?), (?, ?) -- binds: [1, "x' OR 1", 2, None]"#

@@ -66,7 +66,8 @@ mod tests {
     use super::*;
 
     fn columns(asked: &[&str]) -> (Vec<String>, bool) {
-        let search = Search { parameters: asked.iter().map(|s| (*s).to_owned()).collect(), ..Search::default() };
+        let search =
+            Search { parameters: asked.iter().map(|s| (*s).to_owned()).collect(), ..Search::default() };
         let search = JobSearch::new(search, false);
         (search.search.parameters, search.history)
     }
@@ -74,7 +75,10 @@ mod tests {
     #[test]
     fn logging_info_is_a_history_with_its_number() {
         assert_eq!(columns(&["Status"]), (vec!["Status".to_owned()], false));
-        assert_eq!(columns(&["Status", "LoggingInfo"]), (vec!["Status".to_owned(), "JobID".to_owned()], true));
+        assert_eq!(
+            columns(&["Status", "LoggingInfo"]),
+            (vec!["Status".to_owned(), "JobID".to_owned()], true)
+        );
         assert_eq!(columns(&["LoggingInfo"]), (vec![], true));
     }
 }

@@ -21,8 +21,5 @@ pub async fn apply(
     debug_assert_eq!(jobs.len(), updates.jobs.len());
     let mut changes: BTreeMap<JobId, StatusChange> =
         deps.store.set_statuses(crate::deadline(), updates, deps.clock.now()).await?;
-    Ok(jobs
-        .into_iter()
-        .map(|job| (job, changes.remove(&job).ok_or(Error::JobNotFound(job))))
-        .collect())
+    Ok(jobs.into_iter().map(|job| (job, changes.remove(&job).ok_or(Error::JobNotFound(job)))).collect())
 }

@@ -31,9 +31,14 @@ pub fn initial_status(parametric: bool) -> (JobStatus, &'static str) {
 }
 
 /// Makes jobs of descriptions: all of them, or none.
-pub async fn submit(deps: &Deps, permit: SubmitJobs, jdls: Vec<String>, request_id: Option<String>) -> Result<Submitted> {
+pub async fn submit(
+    deps: &Deps,
+    permit: SubmitJobs,
+    jdls: Vec<String>,
+    request_id: Option<String>,
+) -> Result<Submitted> {
     let user = permit.user();
-    let context = context(&*deps.config()?, user, deps.most_jobs_at_once)?;
+    let context = context(&*deps.config.current()?, user, deps.most_jobs_at_once)?;
     let jobs = jdl::expand(&jdls, &context)?;
     let submission = Submission {
         owner: user.preferred_username.clone(),

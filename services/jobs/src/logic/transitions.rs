@@ -143,7 +143,12 @@ pub fn to_millis(time: DateTime<Utc>) -> DateTime<Utc> {
 ///
 /// # Source
 /// DiracX `logic/jobs/status.py`, `set_job_statuses`; DIRAC `JobStatusUtility.getNewStatus`.
-pub fn plan(current: &CurrentStatus, mut updates: Vec<StatusRecord>, force: bool, now: DateTime<Utc>) -> Plan {
+pub fn plan(
+    current: &CurrentStatus,
+    mut updates: Vec<StatusRecord>,
+    force: bool,
+    now: DateTime<Utc>,
+) -> Plan {
     updates.sort_by_key(|update| update.time);
     let mut change = StatusChange::default();
     exec_times(current, &updates, &mut change);
@@ -191,7 +196,9 @@ fn exec_times(current: &CurrentStatus, updates: &[StatusRecord], change: &mut St
             Some(Running) if !current.has_started && change.start_exec_time.is_none() => {
                 change.start_exec_time = Some(update.time);
             }
-            Some(Done | Completed | Failed | Killed) if !current.has_ended && change.end_exec_time.is_none() => {
+            Some(Done | Completed | Failed | Killed)
+                if !current.has_ended && change.end_exec_time.is_none() =>
+            {
                 change.end_exec_time = Some(update.time);
             }
             _ => {}
@@ -297,7 +304,10 @@ mod tests {
     #[test]
     fn a_foreign_status_can_be_left() {
         let foreign = CurrentStatus { status: StoredStatus::Foreign("Limbo".into()), ..current(Done) };
-        assert_eq!(plan(&foreign, vec![update(20, Some(Failed))], false, at(21)).change.status, known(Failed));
+        assert_eq!(
+            plan(&foreign, vec![update(20, Some(Failed))], false, at(21)).change.status,
+            known(Failed)
+        );
         assert_eq!(
             plan(&foreign, vec![update(20, None)], false, at(21)).change.status,
             Some(StoredStatus::Foreign("Limbo".into()))

@@ -2,13 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diracx_core::search::{Search, Summary};
-use diracx_proto::{
-    Invalid,
-    common::v1 as common,
-    jobs::v1 as pb,
-    status::of_item,
-    time,
-};
+use diracx_proto::{Invalid, common::v1 as common, jobs::v1 as pb, status::of_item, time};
 use diracx_server::{identity, to_status};
 use tonic::{Request, Response, Status};
 
@@ -26,7 +20,7 @@ pub(super) async fn search_jobs(
     request: Request<pb::SearchJobsRequest>,
 ) -> Result<Response<pb::SearchJobsResponse>, Status> {
     let identity = identity(&request)?;
-    let scope = policy::query(&identity, &*deps.config().map_err(to_status)?).map_err(to_status)?;
+    let scope = policy::query(&identity, &*deps.config.current().map_err(to_status)?).map_err(to_status)?;
     let request = request.into_inner();
     let total = request.include_total;
     let search = decode(request).map_err(to_status)?;
@@ -94,7 +88,7 @@ pub(super) async fn summarise_jobs(
     request: Request<pb::SummariseJobsRequest>,
 ) -> Result<Response<pb::SummariseJobsResponse>, Status> {
     let identity = identity(&request)?;
-    let scope = policy::query(&identity, &*deps.config().map_err(to_status)?).map_err(to_status)?;
+    let scope = policy::query(&identity, &*deps.config.current().map_err(to_status)?).map_err(to_status)?;
     let summary = Summary::try_from(request.into_inner()).map_err(to_status)?;
     let table = query::summarise(deps, &scope, summary).await.map_err(to_status)?;
     Ok(Response::new(pb::SummariseJobsResponse { table: Some(table.into()) }))
@@ -115,7 +109,9 @@ pub(super) async fn get_job_descriptions(
             job_id: job.get(),
             result: Some(match found.remove(&job) {
                 Some(stored) => pb::job_description_outcome::Result::Description(description(stored)),
-                None => pb::job_description_outcome::Result::Error(of_item(&to_status(Error::JobNotFound(job)))),
+                None => {
+                    pb::job_description_outcome::Result::Error(of_item(&to_status(Error::JobNotFound(job))))
+                }
             }),
         })
         .collect();

@@ -63,7 +63,9 @@ fn decode(request: pb::SetJobStatusesRequest) -> Result<StatusUpdates, Invalid> 
             .records
             .into_iter()
             .enumerate()
-            .map(|(j, record)| read_record(record).map_err(|e| e.within(format_args!("updates[{i}].records[{j}]"))))
+            .map(|(j, record)| {
+                read_record(record).map_err(|e| e.within(format_args!("updates[{i}].records[{j}]")))
+            })
             .collect::<Result<_, _>>()?;
         jobs.push((job, records));
     }

@@ -5,14 +5,23 @@ use std::collections::BTreeMap;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diracx_core::{JobId, jdl::FinishedJob};
-use diracx_db::{Bind, DbError, DbResult, UtcTime, statement::{BulkInsert, BulkUpdate}};
+use diracx_db::{
+    Bind, DbError, DbResult, UtcTime,
+    statement::{BulkInsert, BulkUpdate},
+};
 
 use super::{Conn, dialect};
 use crate::{
     compression,
     error::Result,
-    logic::{submission::initial_status, transitions::{self, StoredStatus}},
-    store::{Ownership, StoredDescription, Submission, Submitted, schema::{job_jdls, jobs}},
+    logic::{
+        submission::initial_status,
+        transitions::{self, StoredStatus},
+    },
+    store::{
+        Ownership, StoredDescription, Submission, Submitted,
+        schema::{job_jdls, jobs},
+    },
 };
 
 /// A submission with all that can be done before its transaction begins.
@@ -61,9 +70,12 @@ pub(super) async fn insert(conn: &mut Conn, prepared: &Prepared) -> Result<Submi
             .map(|original| vec![Bind::from(""), Bind::from(""), original.as_str().into()])
             .collect();
         insert_rows(conn, "JobJDLs", JDL_COLUMNS, &rows).await?;
-        ids.extend(dialect::inserted_ids(conn, originals.len()).await.map_err(DbError::from)?.into_iter().map(JobId));
+        ids.extend(
+            dialect::inserted_ids(conn, originals.len()).await.map_err(DbError::from)?.into_iter().map(JobId),
+        );
     }
-    let finished = ids.iter().zip(jobs.iter()).map(|(id, job)| job.finish(*id)).collect::<Result<Vec<_>, _>>()?;
+    let finished =
+        ids.iter().zip(jobs.iter()).map(|(id, job)| job.finish(*id)).collect::<Result<Vec<_>, _>>()?;
 
     let descriptions: Vec<_> = ids
         .iter()
@@ -77,7 +89,8 @@ pub(super) async fn insert(conn: &mut Conn, prepared: &Prepared) -> Result<Submi
             .map_err(DbError::from)?;
     }
 
-    let rows: Vec<_> = ids.iter().zip(&finished).map(|(id, job)| row(*id, job, &prepared.submission)).collect();
+    let rows: Vec<_> =
+        ids.iter().zip(&finished).map(|(id, job)| row(*id, job, &prepared.submission)).collect();
     insert_rows(conn, "Jobs", JOB_COLUMNS, &rows).await?;
 
     let inputs: Vec<_> = ids
@@ -143,12 +156,22 @@ pub(super) async fn ownerships(conn: &mut Conn, ids: &[JobId]) -> DbResult<BTree
 }
 
 /// The descriptions of the jobs; missing jobs are absent.
-pub(super) async fn descriptions(conn: &mut Conn, ids: &[JobId]) -> DbResult<BTreeMap<JobId, StoredDescription>> {
+pub(super) async fn descriptions(
+    conn: &mut Conn,
+    ids: &[JobId],
+) -> DbResult<BTreeMap<JobId, StoredDescription>> {
     type Row = (i64, String, String, String, String, String);
     let rows: Vec<Row> = jobs::table
         .inner_join(job_jdls::table)
         .filter(jobs::job_id.eq_any(numbers(ids)))
-        .select((jobs::job_id, jobs::owner, jobs::owner_group, jobs::vo, job_jdls::original_jdl, job_jdls::jdl))
+        .select((
+            jobs::job_id,
+            jobs::owner,
+            jobs::owner_group,
+            jobs::vo,
+            job_jdls::original_jdl,
+            job_jdls::jdl,
+        ))
         .load(conn)
         .await?;
     rows.into_iter()
@@ -182,14 +205,15 @@ pub(super) struct StatusRow {
 pub(super) async fn lock_statuses(conn: &mut Conn, ids: &[JobId]) -> DbResult<BTreeMap<JobId, StatusRow>> {
     type Row = (i64, String, Option<UtcTime>, Option<UtcTime>);
     // In one order, so that two calls with the same jobs do not wait for each other.
-    let rows: Vec<Row> = dialect::locked!(
-        jobs::table
-            .filter(jobs::job_id.eq_any(numbers(ids)))
-            .order(jobs::job_id)
-            .select((jobs::job_id, jobs::status, jobs::start_exec_time, jobs::end_exec_time))
-    )
-    .load(conn)
-    .await?;
+    let rows: Vec<Row> =
+        dialect::locked!(jobs::table.filter(jobs::job_id.eq_any(numbers(ids))).order(jobs::job_id).select((
+            jobs::job_id,
+            jobs::status,
+            jobs::start_exec_time,
+            jobs::end_exec_time
+        )))
+        .load(conn)
+        .await?;
     Ok(rows
         .into_iter()
         .map(|(id, status, start, end)| {
@@ -219,7 +243,9 @@ pub(super) async fn update_statuses(conn: &mut Conn, plans: &[(JobId, transition
         .iter()
         .map(|(id, plan)| {
             let change = &plan.change;
-            let time = |time: Option<chrono::DateTime<chrono::Utc>>| time.map(|time| Bind::from(UtcTime::from(time)));
+            let time = |time: Option<chrono::DateTime<chrono::Utc>>| {
+                time.map(|time| Bind::from(UtcTime::from(time)))
+            };
             let values = vec![
                 change.status.as_ref().map(|status| Bind::from(status.to_string())),
                 change.minor_status.as_deref().map(Bind::from),

@@ -15,7 +15,9 @@ const COLUMNS: &[&str] = &["JobID", "Command", "Arguments", "Status", "Reception
 pub(super) async fn kill(conn: &mut Conn, jobs: &[JobId], now: DateTime<Utc>) -> DbResult<()> {
     let rows: Vec<_> = jobs
         .iter()
-        .map(|job| vec![Bind::Int(job.get()), "Kill".into(), "".into(), "Received".into(), UtcTime::from(now).into()])
+        .map(|job| {
+            vec![Bind::Int(job.get()), "Kill".into(), "".into(), "Received".into(), UtcTime::from(now).into()]
+        })
         .collect();
     for rows in rows.chunks(BulkInsert::rows_per_statement(COLUMNS.len())) {
         BulkInsert { table: "JobCommands", columns: COLUMNS, rows, or_keep: true }.execute(conn).await?;

@@ -56,7 +56,9 @@ pub(super) async fn insert_first(conn: &mut Conn, submitted: &Submitted) -> DbRe
         Err(DbError::Duplicate(_)) => {
             for ids in submitted.ids.chunks(10_000) {
                 let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
-                diesel::delete(logging_info::table.filter(logging_info::job_id.eq_any(ids))).execute(conn).await?;
+                diesel::delete(logging_info::table.filter(logging_info::job_id.eq_any(ids)))
+                    .execute(conn)
+                    .await?;
             }
             insert(conn, &rows).await
         }
@@ -108,7 +110,10 @@ pub(super) async fn append(
 }
 
 /// The histories of the jobs, oldest first; jobs without records are absent.
-pub(super) async fn histories(conn: &mut Conn, jobs: &[JobId]) -> DbResult<BTreeMap<JobId, Vec<HistoryRecord>>> {
+pub(super) async fn histories(
+    conn: &mut Conn,
+    jobs: &[JobId],
+) -> DbResult<BTreeMap<JobId, Vec<HistoryRecord>>> {
     type Row = (i64, String, String, String, f64, UtcTime, String);
     let ids: Vec<i64> = jobs.iter().map(|id| id.get()).collect();
     let rows: Vec<Row> = logging_info::table
@@ -122,7 +127,12 @@ pub(super) async fn histories(conn: &mut Conn, jobs: &[JobId]) -> DbResult<BTree
             logging_info::status_time,
             logging_info::status_source,
         ))
-        .order((logging_info::job_id, sql::<Double>("StatusTimeOrder"), logging_info::status_time, logging_info::seq_num))
+        .order((
+            logging_info::job_id,
+            sql::<Double>("StatusTimeOrder"),
+            logging_info::status_time,
+            logging_info::seq_num,
+        ))
         .load(conn)
         .await?;
     let mut histories: BTreeMap<JobId, Vec<HistoryRecord>> = BTreeMap::new();
@@ -130,7 +140,11 @@ pub(super) async fn histories(conn: &mut Conn, jobs: &[JobId]) -> DbResult<BTree
         let history = histories.entry(JobId(id)).or_default();
         let before = history.last();
         let filled = |text: String, same: fn(&HistoryRecord) -> &String| {
-            if text == SAME { before.map_or_else(|| "Unknown".to_owned(), |record| same(record).clone()) } else { text }
+            if text == SAME {
+                before.map_or_else(|| "Unknown".to_owned(), |record| same(record).clone())
+            } else {
+                text
+            }
         };
         let record = HistoryRecord {
             status: filled(status, |record| &record.status),
@@ -144,7 +158,13 @@ pub(super) async fn histories(conn: &mut Conn, jobs: &[JobId]) -> DbResult<BTree
     Ok(histories)
 }
 
-fn row(id: JobId, sequence: i64, time: DateTime<Utc>, [status, minor, application]: [&str; 3], source: &str) -> Vec<Bind> {
+fn row(
+    id: JobId,
+    sequence: i64,
+    time: DateTime<Utc>,
+    [status, minor, application]: [&str; 3],
+    source: &str,
+) -> Vec<Bind> {
     vec![
         Bind::Int(id.get()),
         Bind::Int(sequence),

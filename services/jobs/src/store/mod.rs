@@ -112,10 +112,18 @@ pub trait JobStore: Send + Sync {
     async fn ownerships(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<BTreeMap<JobId, Ownership>>;
 
     /// The descriptions of the jobs; those that do not exist are absent.
-    async fn descriptions(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<BTreeMap<JobId, StoredDescription>>;
+    async fn descriptions(
+        &self,
+        deadline: Deadline,
+        jobs: Vec<JobId>,
+    ) -> Result<BTreeMap<JobId, StoredDescription>>;
 
     /// The histories of the jobs; those without any are absent.
-    async fn histories(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>>;
+    async fn histories(
+        &self,
+        deadline: Deadline,
+        jobs: Vec<JobId>,
+    ) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>>;
 
     /// Applies status updates; jobs that do not exist are absent from the answer.
     async fn set_statuses(

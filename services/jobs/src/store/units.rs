@@ -75,7 +75,11 @@ impl JobStore for Store {
             .await
     }
 
-    async fn descriptions(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<BTreeMap<JobId, StoredDescription>> {
+    async fn descriptions(
+        &self,
+        deadline: Deadline,
+        jobs: Vec<JobId>,
+    ) -> Result<BTreeMap<JobId, StoredDescription>> {
         let jobs = Arc::new(jobs);
         self.0
             .read(deadline, move |tx| {
@@ -85,7 +89,11 @@ impl JobStore for Store {
             .await
     }
 
-    async fn histories(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>> {
+    async fn histories(
+        &self,
+        deadline: Deadline,
+        jobs: Vec<JobId>,
+    ) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>> {
         let jobs = Arc::new(jobs);
         self.0
             .read(deadline, move |tx| {

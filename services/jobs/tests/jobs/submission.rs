@@ -1,0 +1,113 @@
+//! Jobs come in.
+
+use std::collections::BTreeSet;
+
+use diracx_testkit::on_both_backends;
+use futures::future::join_all;
+
+use crate::harness::{HELLO, Jobs, reason, rows};
+
+on_both_backends! {
+    async fn a_job_is_stored_as_dirac_stores_it(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ids = jobs.submit("alice", &[HELLO]).await.unwrap();
+        let found = rows(jobs.search("alice", |_| ()).await.unwrap());
+        let number = ids[0].to_string();
+        // MySQL's columns have whole seconds.
+        let time = found[0][8].clone();
+        assert!(time.starts_with("2026-11-23 10:00:00"), "{time}");
+        let expected = [
+            &number, "user", "00000000", "ANY", "greeting", "alice", "alpha_user", "alpha", &time, "-", &time, "-", "-",
+            "-", "Received", "Job accepted", "Unknown", "1", "0", "true", "false",
+        ];
+        assert_eq!(found, [expected]);
+
+        let description = jobs.descriptions("alice", &ids).await.unwrap().remove(0);
+        let Some(diracx_proto::jobs::v1::job_description_outcome::Result::Description(description)) = description.result
+        else {
+            panic!("no description")
+        };
+        assert_eq!(description.original_jdl, format!("[{HELLO}]"));
+        assert!(description.jdl.contains(&format!("JobID = {number};")), "{}", description.jdl);
+        assert!(!format!("{description:?}").contains("echo"), "a description in a log");
+    }
+
+    async fn ids_follow_each_other_in_the_order_of_the_descriptions(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let names = ["a", "b", "c"].map(|name| format!("Executable = \"x\"; JobName = \"{name}\";"));
+        let ids = jobs.submit("alice", &names.each_ref().map(String::as_str)).await.unwrap();
+        assert!(ids.is_sorted(), "{ids:?}");
+        let found = jobs
+            .search("alice", |request| request.read_mask = vec!["JobID".into(), "JobName".into()])
+            .await
+            .unwrap();
+        let expected: Vec<_> = ids.iter().zip(["a", "b", "c"]).map(|(id, name)| vec![id.to_string(), name.into()]).collect();
+        assert_eq!(rows(found), expected);
+    }
+
+    async fn all_jobs_of_a_call_are_made_or_none(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        assert_eq!(reason(jobs.submit("alice", &[HELLO, "Executable = ;"]).await), "INVALID_JDL");
+        assert_eq!(reason(jobs.submit("alice", &[]).await), "INVALID_JDL");
+        assert_eq!(reason(jobs.submit("alice", &[HELLO; 21]).await), "TOO_MANY_JOBS");
+        assert_eq!(jobs.finds("carol", vec![]).await.unwrap(), Vec::<i64>::new());
+    }
+
+    async fn parameters_make_jobs_that_wait_for_a_confirmation(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ids = jobs.submit("alice", &[r#"Executable = "x"; JobName = "p%n"; Parameters = {"u", "v"};"#]).await.unwrap();
+        let found = jobs
+            .search("alice", |request| request.read_mask = vec!["JobName".into(), "Status".into()])
+            .await
+            .unwrap();
+        assert_eq!(ids.len(), 2);
+        assert_eq!(rows(found), [["p0", "Submitting"], ["p1", "Submitting"]]);
+    }
+
+    async fn a_repeated_call_gets_the_jobs_of_the_first(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let first = jobs.submit_as_call("alice", &[HELLO, HELLO], "call-1").await.unwrap();
+        assert_eq!(jobs.submit_as_call("alice", &[HELLO, HELLO], "call-1").await.unwrap(), first);
+        let other = jobs.submit_as_call("bob", &[HELLO], "call-1").await.unwrap();
+        assert!(!first.contains(&other[0]), "two people's calls are two calls");
+        assert_eq!(reason(jobs.submit_as_call("alice", &[HELLO], &"x".repeat(65)).await), "INVALID_FIELD");
+    }
+
+    async fn the_same_call_many_times_at_once_makes_its_jobs_once(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let calls = (0..16).map(|_| jobs.submit_as_call("alice", &[HELLO, HELLO], "call-1"));
+        let made: BTreeSet<Vec<i64>> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+        assert_eq!(made.len(), 1, "{made:?}");
+        assert_eq!(jobs.finds("carol", vec![]).await.unwrap().len(), 2);
+    }
+
+    async fn many_bulks_at_once_do_not_mix_up_their_ids(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let bulk = |n: usize| {
+            let jobs = &jobs;
+            async move {
+                let jdls: Vec<String> =
+                    (0..7).map(|i| format!("Executable = \"x\"; JobName = \"{n}-{i}\"; InputData = \"LFN:/f{i}\";")).collect();
+                let ids = jobs.submit("alice", &jdls.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+                ids.into_iter().enumerate().map(|(i, id)| vec![id.to_string(), format!("{n}-{i}")]).collect::<Vec<_>>()
+            }
+        };
+        let mut expected: Vec<Vec<String>> = join_all((0..24).map(bulk)).await.concat();
+        expected.sort_by_key(|row| row[0].parse::<i64>().unwrap());
+        let found = jobs
+            .search("carol", |request| {
+                request.read_mask = vec!["JobID".into(), "JobName".into()];
+                request.page_size = 10_000;
+            })
+            .await
+            .unwrap();
+        assert_eq!(rows(found), expected);
+    }
+
+    async fn only_normal_users_submit(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        for who in ["carol", "petra", "no_properties"] {
+            assert_eq!(reason(jobs.submit(who, &[HELLO]).await), "FORBIDDEN", "{who}");
+        }
+    }
+}
