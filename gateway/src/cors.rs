@@ -14,7 +14,7 @@ use http::{
 };
 
 /// The web pages that may read our answers unless an installation names others: DiracX's.
-pub const DEFAULT_ORIGINS: &str =
+pub(crate) const DEFAULT_ORIGINS: &str =
     "http://localhost:8000,http://localhost:3000,https://localhost:8000,https://localhost:3000";
 
 const METHODS: [&str; 7] = ["DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"];

@@ -139,7 +139,7 @@ fn of_status(status: &Status, oauth: bool) -> Response {
 }
 
 /// The header that tells where in the traces and logs this request is.
-pub(crate) fn add_trace(headers: &mut HeaderMap) {
+fn add_trace(headers: &mut HeaderMap) {
     if let Some(context) = TraceContext::current() {
         headers.insert(TRACEPARENT, context.to_header());
     }

@@ -89,7 +89,7 @@ fn civil(days: i64) -> (i64, i64, i64) {
 }
 
 /// The last `width` digits.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a remainder of 10 is a digit")]
+#[expect(clippy::cast_possible_truncation, reason = "a remainder of 10 is a digit")]
 fn digits(out: &mut Vec<u8>, number: i64, width: usize) {
     let start = out.len();
     out.resize(start + width, b'0');

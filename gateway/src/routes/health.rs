@@ -34,18 +34,16 @@ async fn startup(State(context): State<Context>) -> Response {
 type Missing = &'static str;
 
 async fn configuration(context: &Context) -> Result<(), Missing> {
-    match context.config_pulse.is_ready().await {
-        true => Ok(()),
-        false => Err("Cache key latest_revision is not ready yet."),
+    if context.config_pulse.is_ready().await {
+        Ok(())
+    } else {
+        Err("Cache key latest_revision is not ready yet.")
     }
 }
 
 async fn everything(context: &Context) -> Result<(), Missing> {
     configuration(context).await?;
-    match context.auth_pulse.is_ready().await {
-        true => Ok(()),
-        false => Err("Cannot connect to AuthDB"),
-    }
+    if context.auth_pulse.is_ready().await { Ok(()) } else { Err("Cannot connect to AuthDB") }
 }
 
 fn answer(status: &str, state: Result<(), Missing>) -> Response {

@@ -27,7 +27,7 @@ use crate::{
         Problems, body,
         query::Pairs,
         scalar,
-        search::{search_body, summary_body},
+        search::{SearchBody, search_body, summary_body},
     },
 };
 
@@ -106,7 +106,7 @@ async fn search(
         scalar::int_between(problems, loc, value, 1, MAX_PER_PAGE)
     });
     let asked = match &value {
-        None => Some(Default::default()),
+        None => Some(SearchBody::default()),
         Some(value) => search_body(&mut problems, &crate::validation::Loc::BODY, value),
     };
     let (asked, (page, per_page)) = problems.none_or(asked.zip(page.zip(per_page)))?;

@@ -59,13 +59,11 @@ pub(crate) fn required<T>(
     value: Option<&Value>,
     read: impl FnOnce(&mut Problems, &Loc<'_>, &Value) -> Option<T>,
 ) -> Option<T> {
-    match value {
-        Some(value) => read(problems, &Loc::BODY, value),
-        None => {
-            problems.missing(&Loc::BODY, &Value::Null);
-            None
-        }
-    }
+    let Some(value) = value else {
+        problems.missing(&Loc::BODY, &Value::Null);
+        return None;
+    };
+    read(problems, &Loc::BODY, value)
 }
 
 /// `application/json`, `application/…+json`, or not said.
