@@ -51,6 +51,12 @@ impl Deadline {
         Self::current().map(Self::remaining)
     }
 
+    /// The current call's deadline as an instant of the standard library, for those who know nothing
+    /// of tokio, such as `diracx_db::Deadline::from`.
+    pub fn current_instant() -> Option<std::time::Instant> {
+        Self::current().map(|deadline| deadline.at.into_std())
+    }
+
     /// The instant.
     pub fn at(self) -> Instant {
         self.at

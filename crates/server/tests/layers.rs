@@ -1,5 +1,7 @@
 //! The layers around a service, in process: who is let in, and what happens when things go wrong.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
 use std::{
     sync::{Arc, atomic::Ordering},
     time::Duration,
@@ -22,7 +24,6 @@ use common::{
     lollies::{self, LOLLIES, Mesh, call, descriptor_set},
     noon,
 };
-
 
 fn alice(mesh: &Mesh) -> String {
     let claims = AccessClaims {

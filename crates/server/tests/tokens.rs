@@ -1,5 +1,7 @@
 //! Keys and tokens: what is signed here is believed here, and nothing else is.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
 use std::sync::Arc;
 
 use chrono::{DateTime, Duration, Utc};
@@ -153,9 +155,7 @@ async fn every_way_to_be_wrong_is_refused() {
     ] {
         assert_eq!(particulars(&verifier, &token).await, expected, "{}", &token[..token.len().min(300)]);
     }
-    for name in
-        ["iss", "exp", "jti", "sub", "vo", "dirac_properties", "preferred_username", "dirac_group"]
-    {
+    for name in ["iss", "exp", "jti", "sub", "vo", "dirac_properties", "preferred_username", "dirac_group"] {
         let token = without(name);
         assert_eq!(particulars(&verifier, &token).await, "claims missing or of a wrong type", "{name}");
     }
@@ -228,7 +228,8 @@ async fn the_authorization_header_is_read_as_diracx_reads_it() {
 #[test]
 fn claims_are_written_in_the_order_of_diracx() {
     let text = serde_json::to_string(&claims(noon())).unwrap();
-    let order = ["jti", "exp", "dirac_policies", "sub", "vo", "iss", "dirac_properties", "preferred_username"];
+    let order =
+        ["jti", "exp", "dirac_policies", "sub", "vo", "iss", "dirac_properties", "preferred_username"];
     let positions: Vec<_> = order.iter().map(|name| text.find(&format!("\"{name}\":")).unwrap()).collect();
     assert!(positions.is_sorted(), "{text}");
     assert_eq!(AccessClaims::from_payload(text.as_bytes()).unwrap(), claims_of(&text));

@@ -114,10 +114,8 @@ impl Environment {
 }
 
 fn read_dotenv(path: &Path) -> Result<Vec<(String, String)>, DotenvError> {
-    let text = std::fs::read_to_string(path).map_err(|error| DotenvError::Unreadable {
-        path: path.to_owned(),
-        reason: error.to_string(),
-    })?;
+    let text = std::fs::read_to_string(path)
+        .map_err(|error| DotenvError::Unreadable { path: path.to_owned(), reason: error.to_string() })?;
     let mut assignments = Vec::new();
     for (position, line) in text.lines().enumerate() {
         let line = line.trim();

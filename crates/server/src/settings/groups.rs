@@ -73,8 +73,7 @@ impl Resolve for ServerArgs {
             problems.seconds("DIRACX_DEFAULT_DEADLINE_SECONDS", &self.default_deadline_seconds);
         let max_deadline = problems.seconds("DIRACX_MAX_DEADLINE_SECONDS", &self.max_deadline_seconds);
         let drain = problems.seconds("DIRACX_DRAIN_SECONDS", &self.drain_seconds);
-        let minimum: Option<Version> =
-            problems.parse("DIRACX_MIN_CLIENT_VERSION", &self.min_client_version);
+        let minimum: Option<Version> = problems.parse("DIRACX_MIN_CLIENT_VERSION", &self.min_client_version);
         let serve = ServeSettings {
             listen: listen?,
             metrics_listen: metrics_listen?,

@@ -40,8 +40,7 @@ impl Failure {
 /// The settings of this process; else the problems are printed and the exit code for `main` is given.
 pub fn parse_settings<A: Parser + Resolve>() -> Result<A::Settings, ExitCode> {
     let (environment, problems) = Environment::load();
-    parse_settings_from::<A>(std::env::args_os(), &environment, problems)
-        .map_err(|failure| failure.report())
+    parse_settings_from::<A>(std::env::args_os(), &environment, problems).map_err(|failure| failure.report())
 }
 
 /// The settings from these arguments and this environment, in place of the process's own.

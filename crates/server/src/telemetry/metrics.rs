@@ -100,8 +100,7 @@ impl Metrics {
 
     /// Adds lines of one's own to the text, such as the size of a pool. The closure must be quick.
     pub fn collect(&self, collector: impl Fn(&mut String) + Send + Sync + 'static) {
-        let mut collectors =
-            self.inner.collectors.write().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut collectors = self.inner.collectors.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         collectors.push(Box::new(collector));
     }
 

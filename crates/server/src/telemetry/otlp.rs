@@ -161,8 +161,7 @@ impl OtelSettings {
         let mut metadata = MetadataMap::new();
         for (name, value) in &self.headers {
             let wrong = || OtelError::Header(name.clone());
-            let key =
-                MetadataKey::from_bytes(name.to_ascii_lowercase().as_bytes()).map_err(|_| wrong())?;
+            let key = MetadataKey::from_bytes(name.to_ascii_lowercase().as_bytes()).map_err(|_| wrong())?;
             metadata.insert(key, MetadataValue::try_from(value).map_err(|_| wrong())?);
         }
         Ok(metadata)

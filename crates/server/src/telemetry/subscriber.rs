@@ -117,9 +117,9 @@ fn is_ours(metadata: &tracing::Metadata<'_>) -> bool {
     let target = metadata.target();
     let crate_name = target.split("::").next().unwrap_or(target);
     *metadata.level() <= tracing::Level::INFO
-        && !foreign.iter().any(|name| {
-            crate_name == *name || (*name == "opentelemetry" && crate_name.starts_with(name))
-        })
+        && !foreign
+            .iter()
+            .any(|name| crate_name == *name || (*name == "opentelemetry" && crate_name.starts_with(name)))
 }
 
 /// A panic is a line in the log like any other error, with its place.

@@ -51,7 +51,10 @@ impl FromStr for Algorithm {
 /// The public half, ready to verify with.
 enum PublicKey {
     Ed25519(Vec<u8>),
-    Rsa { n: Vec<u8>, e: Vec<u8> },
+    Rsa {
+        n: Vec<u8>,
+        e: Vec<u8>,
+    },
     /// The uncompressed point: 4, x, y.
     P256(Vec<u8>),
 }
@@ -248,8 +251,9 @@ fn bytes(document: &Map<String, Value>, name: &str) -> Result<Option<Vec<u8>>, &
     let Some(value) = document.get(name) else { return Ok(None) };
     let text = value.as_str().ok_or("a key member is not text")?;
     // padding is not allowed by the RFC, and harmless
-    let bytes =
-        BASE64_URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).map_err(|_| "a key member is no base64url")?;
+    let bytes = BASE64_URL_SAFE_NO_PAD
+        .decode(text.trim_end_matches('='))
+        .map_err(|_| "a key member is no base64url")?;
     let number = matches!(name, "n" | "e" | "p" | "q" | "dp" | "dq" | "qi");
     let zeros = if number { bytes.iter().take_while(|byte| **byte == 0).count() } else { 0 };
     Ok(Some(bytes[zeros..].to_vec()))

@@ -92,8 +92,7 @@ impl ComponentToken {
         {
             return Ok(token.clone());
         }
-        let claims =
-            ComponentClaims::new(&self.name, self.minter.issuer(), now, COMPONENT_TOKEN_LIFETIME);
+        let claims = ComponentClaims::new(&self.name, self.minter.issuer(), now, COMPONENT_TOKEN_LIFETIME);
         let token: Arc<str> = self.minter.mint(&claims)?.into();
         *current = Some((claims.exp, token.clone()));
         Ok(token)

@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
+    time::Duration,
 };
 
 use arc_swap::ArcSwapOption;
@@ -17,9 +18,8 @@ use tokio::sync::Mutex;
 use super::{KeyStore, TokenError};
 
 /// Fetches the text of a JWKS.
-pub type FetchJwks = Arc<
-    dyn Fn() -> BoxFuture<'static, Result<String, Box<dyn Error + Send + Sync>>> + Send + Sync,
->;
+pub type FetchJwks =
+    Arc<dyn Fn() -> BoxFuture<'static, Result<String, Box<dyn Error + Send + Sync>>> + Send + Sync>;
 
 /// Why a fetch failed; everybody who waited for it is told.
 type Failure = Arc<dyn Error + Send + Sync>;
@@ -28,6 +28,9 @@ type Failure = Arc<dyn Error + Send + Sync>;
 const MAX_AGE_SECONDS: i64 = 300;
 /// A key id that we do not know makes us ask again, but not more often than this.
 const MIN_AGE_SECONDS: i64 = 10;
+
+/// A fetch that hangs must not keep everybody waiting.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Where keys come from.
 #[derive(Debug, Clone)]
@@ -83,7 +86,7 @@ struct Shared {
     clock: Arc<dyn Clock>,
     current: ArcSwapOption<(String, Arc<KeyStore>)>,
     generation: AtomicU64,
-    /// How many fetches have begun.
+    /// How many fetches have ended.
     fetches: AtomicU64,
     /// When the last fetch began, in seconds since 1970.
     asked_at: AtomicI64,
@@ -150,18 +153,21 @@ impl Shared {
 
     /// Fetches; or, if somebody else did so while we waited for our turn, takes what that one got.
     async fn fetch_once(&self) -> Result<(), Failure> {
-        let asked_before = self.fetches.load(Ordering::Relaxed);
+        let fetched_before = self.fetches.load(Ordering::Acquire);
         let mut last = self.fetching.lock().await;
-        if self.fetches.load(Ordering::Relaxed) == asked_before {
-            self.fetches.fetch_add(1, Ordering::Relaxed);
+        if self.fetches.load(Ordering::Acquire) == fetched_before {
             self.asked_at.store(self.clock.now().timestamp(), Ordering::Relaxed);
             *last = self.fetch().await;
+            self.fetches.fetch_add(1, Ordering::Release);
         }
         last.clone()
     }
 
     async fn fetch(&self) -> Result<(), Failure> {
-        let document = (self.fetch)().await.map_err(Failure::from)?;
+        let document = tokio::time::timeout(FETCH_TIMEOUT, (self.fetch)())
+            .await
+            .map_err(|_| Failure::from(Box::from("no answer in time")))?
+            .map_err(Failure::from)?;
         if self.current.load().as_ref().is_some_and(|current| current.0 == document) {
             return Ok(());
         }

@@ -12,9 +12,7 @@ use diracx_core::Clock;
 use moka::sync::Cache;
 use serde_json::Value;
 
-use super::{
-    AccessClaims, Algorithm, Claims, ComponentClaims, KeySource, RefreshClaims, TokenError, jws,
-};
+use super::{AccessClaims, Algorithm, Claims, ComponentClaims, KeySource, RefreshClaims, TokenError, jws};
 use crate::identity::{ComponentIdentity, Identity, RawToken, UserIdentity};
 
 /// All verified tokens together take no more than this.
@@ -62,7 +60,9 @@ impl TokenVerifier {
         let verified = Cache::builder()
             .max_capacity(CACHE_BYTES)
             // the text, the claims read from it, and what holds them
-            .weigher(|token: &Arc<str>, _: &Verified| u32::try_from(token.len() * 2 + 512).unwrap_or(u32::MAX))
+            .weigher(|token: &Arc<str>, _: &Verified| {
+                u32::try_from(token.len() * 2 + 512).unwrap_or(u32::MAX)
+            })
             .time_to_live(std::time::Duration::from_secs(3600))
             .build();
         let inner = Inner {

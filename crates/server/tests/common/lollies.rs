@@ -160,11 +160,7 @@ impl Mesh {
 }
 
 /// Calls an rpc over any channel.
-pub(crate) async fn call<C>(
-    channel: C,
-    method: &str,
-    metadata: &[(&str, &str)],
-) -> Result<String, Status>
+pub(crate) async fn call<C>(channel: C, method: &str, metadata: &[(&str, &str)]) -> Result<String, Status>
 where
     C: tonic::client::GrpcService<Body>,
     C::ResponseBody: http_body::Body<Data = bytes::Bytes> + Send + 'static,
@@ -178,10 +174,7 @@ where
         request.metadata_mut().insert(name, value.parse().unwrap());
     }
     let path = format!("/{LOLLIES}/{method}").parse().unwrap();
-    client
-        .unary(request, path, ProstCodec::<String, String>::default())
-        .await
-        .map(Response::into_inner)
+    client.unary(request, path, ProstCodec::<String, String>::default()).await.map(Response::into_inner)
 }
 
 /// A unary gRPC message as bytes.
