@@ -1,0 +1,4 @@
+//! Units of work, on both backends, compiled from one source.
+
+mod mysql;
+mod sqlite;
