@@ -32,11 +32,11 @@ fn judge(outcomes: &[Outcome], mesh: &Mesh) {
     }
     assert!(
         wrong.is_empty(),
-        "{} of {} steps differ:\n{}\nthe processes said:\n{}",
+        "{} of {} steps differ:\n{}\nthe processes complained:\n{}",
         wrong.len(),
         outcomes.len(),
         wrong.join("\n"),
-        mesh.log()
+        mesh.complaints()
     );
 }
 
@@ -74,6 +74,11 @@ on_every_mesh! {
 
     async fn jobs_are_searched_and_counted_as_recorded(mesh: Mesh) {
         replay(&mesh, "05-job-search").await;
+    }
+
+    async fn rarer_searches_find_the_jobs_of_years_ago_as_recorded(mesh: Mesh) {
+        mesh.database.seed("JobDB").await.expect("rows");
+        replay(&mesh, "17-search-rarer").await;
     }
 
     async fn the_device_flow_goes_as_recorded(mesh: Mesh) {

@@ -1,12 +1,14 @@
 //! The databases of a mesh, and a look into them behind its back.
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use diesel::{
     Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _,
     sql_query, sql_types::BigInt,
 };
 use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnection as _};
 use diracx_testkit::database::TestDatabase;
+
+use crate::tokens::data;
 
 /// The databases that are served so far, by DIRAC's names.
 const NAMES: &[&str] = &[
@@ -69,6 +71,25 @@ impl Database {
             Store::MariaDb => self.mariadb(name).await?.batch_execute(statements).await?,
         }
         Ok(())
+    }
+
+    /// Stores the rows of the recordings that no request can make, in one of the databases.
+    ///
+    /// # Errors
+    /// If the file is not there, or its rows do not fit.
+    pub async fn seed(&self, name: &str) -> Result<()> {
+        let text = std::fs::read_to_string(data("seed.sql")).context("seed.sql")?;
+        let mut current = "";
+        let mut statements = String::new();
+        for line in text.lines() {
+            match line.strip_prefix("-- db: ") {
+                Some(database) => current = database,
+                None if current == name && !line.starts_with("--") => statements.push_str(line),
+                None => {}
+            }
+        }
+        ensure!(!statements.is_empty(), "there are no rows for {name}");
+        self.execute(name, &statements).await
     }
 
     /// Runs a query whose one column is called `number`.

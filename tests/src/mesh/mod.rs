@@ -156,9 +156,12 @@ impl Mesh {
         self.directory.path().join(name)
     }
 
-    /// Everything the processes have said.
-    pub fn log(&self) -> String {
-        self.processes.iter().map(Process::log).collect()
+    /// What the processes have said that somebody should know: no plain information.
+    pub fn complaints(&self) -> String {
+        let all: String = self.processes.iter().map(Process::log).collect();
+        let kept =
+            all.lines().filter(|line| !line.contains(r#""level":"INFO""#)).map(|line| format!("{line}\n"));
+        kept.collect()
     }
 }
 
