@@ -116,3 +116,42 @@ fn number(text: &str) -> Option<Vec<u8>> {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     Some(bytes[zeros..].to_vec())
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    // made with openssl: a key of 2048 bits, and its RS256 signature over MESSAGE
+    const MODULUS: &str = "jy41akmPRVUQNJjRv7S8LyZL-a47t5rXkGEr6grwiVWuX_GwKjoySysJ22BYJS0xPJh5U_llQkDbFpTqH0k_FunvACKPU6LpEDPbWKBdyltmUMiyuhI708ene61M2AgJjuvZTLolvNNIVut-KZhEK_YdAfRI-ym5whOfk6OiDht-3C2_x0Q0zPdbZ5KEOGZvW38Ra3TBV81Ga_DmLsV_mjR09fmTb0IYUq60fd25nD5mPVPy8DH79GyPTbmXc5RVPVys9O1MnmyQZoXEI2--BEp062Ub3KH956mg5VcR2Fp3ubg_AgcHiTkx7g601lPC40FyqbpQET1gdP6dt3zF6Q";
+    const SIGNATURE: &str = "hzUJOEv7XrHWhRGOI20HtUDJKtw1jJktMgA0hFsbm_wR3rQ7hDz_LFk-S-w_YsUstVYpVVtqL-PFJcSwWerdNXnC_YGMiaLbI42sswh1W8NeXTg6GEkWIrhyxx-wlKrOU4MO-MFuSj20Pb-qpAsgC8iW7wZKb0NONlQQ4xVF2Tfi8GU1KEp7pA6PN5EX22N76SXZntzJCoRom7zBfICoeM-M7AQDvW-JP7FJGAYmSit7sm6hg_LSz__yKI8TG48J3dXjgcpQrSye9mCfiI9mG-F2YOmxlOB7TJypIqFEWDI5QLE4wIZ5MZ9QjM55Xq6HvBXobJ51Cy5drWOAT4cKOQ";
+    const MESSAGE: &[u8] = b"signed by a provider";
+
+    /// The set as a provider publishes it: with members that are none of our business.
+    fn keys(kid: &str, purpose: &str) -> Keys {
+        serde_json::from_value(json!({"keys": [
+            {"kty": "oct", "k": 7}, 5, {"kid": "no-type"},
+            {"kty": "EC", "crv": "P-256", "kid": kid, "x": "AA", "y": "AA"},
+            {"kty": "RSA", "kid": kid, "use": purpose, "alg": "RS256", "n": MODULUS, "e": "AAEAAQ"},
+        ]}))
+        .unwrap()
+    }
+
+    fn check(keys: &Keys, alg: &str, kid: Option<&str>, message: &[u8]) -> bool {
+        keys.verify(alg, kid, message, &URL_SAFE_NO_PAD.decode(SIGNATURE).unwrap())
+    }
+
+    #[test]
+    fn a_signature_is_believed_only_with_its_key_algorithm_and_message() {
+        let good = keys("a", "sig");
+        assert!(check(&good, "RS256", Some("a"), MESSAGE));
+        assert!(check(&good, "RS256", None, MESSAGE), "a token need not name its key");
+        assert!(!check(&good, "RS256", Some("b"), MESSAGE));
+        assert!(!check(&good, "RS256", Some("a"), b"something else"));
+        for alg in ["RS384", "RS512", "PS256", "ES256", "ES384", "EdDSA", "HS256", "none", ""] {
+            assert!(!check(&good, alg, Some("a"), MESSAGE), "{alg}");
+        }
+        assert!(!check(&keys("a", "enc"), "RS256", Some("a"), MESSAGE), "a key for encryption");
+    }
+}
