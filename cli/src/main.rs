@@ -1,2 +1,53 @@
 #![doc = include_str!("../README.md")]
-fn main() {}
+
+mod arguments;
+mod commands;
+mod condition;
+mod connection;
+mod failure;
+mod output;
+mod table;
+mod times;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use arguments::{Command, ConfigCommand, Dirac, JobsCommand};
+use commands::{config_dump, jobs_search, jobs_status, jobs_submit, jobs_summary, login, logout, whoami};
+use failure::Failure;
+
+fn main() -> ExitCode {
+    let dirac = match Dirac::try_parse() {
+        Ok(dirac) => dirac,
+        Err(error) => {
+            // to whom it belongs, help to stdout and complaints to stderr; nobody may be listening
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { failure::USAGE } else { failure::SUCCESS });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return Failure::Other(format!("cannot start: {error}")).report(),
+    };
+    match runtime.block_on(run(dirac)) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(),
+    }
+}
+
+async fn run(dirac: Dirac) -> Result<(), Failure> {
+    let Dirac { global, command } = dirac;
+    match command {
+        Command::Login(arguments) => login::run(&global, arguments).await,
+        Command::Logout => logout::run(&global).await,
+        Command::Whoami => whoami::run(&global).await,
+        Command::Config { command: ConfigCommand::Dump } => config_dump::run(&global).await,
+        Command::Jobs { command } => match command {
+            JobsCommand::Submit(arguments) => jobs_submit::run(&global, arguments).await,
+            JobsCommand::Search(arguments) => jobs_search::run(&global, arguments).await,
+            JobsCommand::Status(arguments) => jobs_status::run(&global, arguments).await,
+            JobsCommand::Summary(arguments) => jobs_summary::run(&global, arguments).await,
+        },
+    }
+}

@@ -1,0 +1,113 @@
+//! The command line: the tree of commands and what all of them understand.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use diracx_client::ServerAddress;
+
+use crate::{
+    commands::{
+        jobs_search::SearchArguments, jobs_status::StatusArguments, jobs_submit::SubmitArguments,
+        jobs_summary::SummaryArguments, login::LoginArguments,
+    },
+    output::Format,
+};
+
+/// Submit jobs to DIRAC and look after them.
+#[derive(Debug, Parser)]
+#[command(name = "dirac", version, after_help = AFTER_HELP, max_term_width = 100)]
+pub(crate) struct Dirac {
+    #[command(flatten)]
+    pub(crate) global: Global,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+const AFTER_HELP: &str = "\
+Exit codes:
+  0  it worked
+  1  the server refused or failed
+  2  the command is wrong
+  3  you are not logged in, or not any more
+  4  the server cannot be reached, or did not answer in time";
+
+/// What every command understands.
+#[derive(Debug, Args)]
+pub(crate) struct Global {
+    /// Address of the DiracX server, such as https://diracx.example.org
+    #[arg(long, env = "DIRACX_URL", global = true, value_name = "URL")]
+    pub(crate) url: Option<ServerAddress>,
+
+    /// How to print the answer [default: a table on a terminal, else JSON]
+    #[arg(
+        short, long, alias = "output-format", env = "DIRACX_OUTPUT_FORMAT", global = true,
+        value_name = "FORMAT", value_parser = Format::parse, hide_possible_values = true,
+        help = "How to print the answer, json or table [default: table on a terminal, else json]"
+    )]
+    pub(crate) output: Option<Format>,
+
+    /// File or directory of the certificates to verify the server with [default: the system's]
+    #[arg(long, env = "DIRACX_CA_PATH", global = true, value_name = "PATH")]
+    pub(crate) ca_path: Option<PathBuf>,
+
+    /// Where your login is kept [default: ~/.cache/diracx/credentials.json]
+    #[arg(long, env = "DIRACX_CREDENTIALS_PATH", global = true, value_name = "PATH")]
+    pub(crate) credentials_path: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    Login(LoginArguments),
+    /// Give the login back to the server and forget it
+    Logout,
+    /// Show who you are, as the server sees it
+    Whoami,
+    /// Look at the configuration of the installation
+    Config {
+        #[command(subcommand)]
+        command: ConfigCommand,
+    },
+    /// Submit jobs and look after them
+    Jobs {
+        #[command(subcommand)]
+        command: JobsCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Print the whole configuration, as JSON
+    Dump,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum JobsCommand {
+    Submit(SubmitArguments),
+    Search(SearchArguments),
+    Status(StatusArguments),
+    Summary(SummaryArguments),
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Dirac::command().debug_assert();
+    }
+
+    #[test]
+    fn formats_are_understood_as_diracx_spells_them_too() {
+        let format = |arguments: &[&str]| {
+            let all = ["dirac"].iter().chain(arguments).chain(&["whoami"]);
+            Dirac::try_parse_from(all).map(|dirac| dirac.global.output).ok().flatten()
+        };
+        assert_eq!(format(&["--output", "json"]), Some(Format::Json));
+        assert_eq!(format(&["--output-format", "RICH"]), Some(Format::Table));
+        assert_eq!(format(&["-o", "table"]), Some(Format::Table));
+        assert_eq!(format(&["-o", "xml"]), None);
+    }
+}

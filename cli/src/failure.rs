@@ -1,0 +1,166 @@
+//! What went wrong: one sentence for people, the next step, and an exit code for scripts.
+
+use std::{fmt::Write as _, process::ExitCode};
+
+use diracx_client::{Refusal, Unreachable, VERSION};
+use diracx_core::Reason;
+use tonic::{Code, Status};
+
+use crate::output::tell;
+
+/// It worked.
+pub(crate) const SUCCESS: u8 = 0;
+/// The server refused or failed.
+pub(crate) const REFUSED: u8 = 1;
+/// The command is wrong.
+pub(crate) const USAGE: u8 = 2;
+/// Not logged in, or not any more.
+pub(crate) const NOT_LOGGED_IN: u8 = 3;
+/// The server cannot be reached, or did not answer in time.
+pub(crate) const UNREACHABLE: u8 = 4;
+
+/// Why a command did not do what it should.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// The server, or the way to it.
+    Status(Status),
+    /// The command asks for something that cannot be.
+    Usage(String),
+    /// Something else.
+    Other(String),
+    /// What was asked for is printed, but not all of it was found. Said already.
+    Incomplete,
+    /// Whoever read our output has gone. No reason to complain.
+    NobodyReads,
+}
+
+impl From<Status> for Failure {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+impl Failure {
+    /// Tells what went wrong, and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let (code, message) = self.explain();
+        if !message.is_empty() {
+            tell(&message);
+        }
+        ExitCode::from(code)
+    }
+
+    /// The exit code, and what to tell.
+    fn explain(&self) -> (u8, String) {
+        match self {
+            Self::Status(status) => explain_status(status),
+            Self::Usage(message) => (USAGE, format!("error: {message}")),
+            Self::Other(message) => (REFUSED, format!("error: {message}")),
+            Self::Incomplete => (REFUSED, String::new()),
+            Self::NobodyReads => (SUCCESS, String::new()),
+        }
+    }
+}
+
+fn explain_status(status: &Status) -> (u8, String) {
+    if let Some(unreachable) = Unreachable::of(status) {
+        let causes = unreachable.causes();
+        let hint = "Is DIRACX_URL right, and is the server up?";
+        return (UNREACHABLE, format!("error: {unreachable}: {causes}\n{hint}"));
+    }
+    let refusal = Refusal::of(status);
+    let mut message = format!("error: {}", sentence(status, &refusal));
+    let (code, hint) = next_step(status, &refusal);
+    if !hint.is_empty() {
+        // writing to a String cannot fail
+        let _ = write!(message, "\n{hint}");
+    }
+    (code, message)
+}
+
+/// The server's sentence, and what it knows more precisely.
+fn sentence(status: &Status, refusal: &Refusal) -> String {
+    let mut text = status.message().to_owned();
+    if text.is_empty() {
+        text = format!("the server answers {:?} and says no more", status.code());
+    }
+    for (field, problem) in &refusal.violations {
+        if !text.contains(problem.as_str()) {
+            let _ = write!(text, "\n  {field}: {problem}");
+        }
+    }
+    text
+}
+
+fn next_step(status: &Status, refusal: &Refusal) -> (u8, String) {
+    let again = "Log in again with: dirac login [VO]";
+    if refusal.is(Reason::ClientVersionUnsupported) {
+        let needed = refusal.variables.get("minimum").map_or("a newer one", String::as_str);
+        return (REFUSED, format!("This is dirac {VERSION}; the server wants {needed}. Please upgrade."));
+    }
+    if refusal.is(Reason::TokenMissing) {
+        return (NOT_LOGGED_IN, "You are not logged in. Log in with: dirac login [VO]".to_owned());
+    }
+    if refusal.is(Reason::InvalidGrant) || refusal.is(Reason::LoginExpired) {
+        return (NOT_LOGGED_IN, again.to_owned());
+    }
+    match status.code() {
+        Code::Unauthenticated => (NOT_LOGGED_IN, again.to_owned()),
+        Code::PermissionDenied => {
+            let hint =
+                "See what you may do with: dirac whoami. Another group: dirac login [VO] --group GROUP";
+            (REFUSED, hint.to_owned())
+        }
+        Code::DeadlineExceeded => (UNREACHABLE, "The server takes too long. Try again later.".to_owned()),
+        Code::Unavailable | Code::ResourceExhausted => {
+            let hint = refusal.retry_after.map(|delay| format!("Try again in {} s.", delay.as_secs().max(1)));
+            (REFUSED, hint.unwrap_or_else(|| "Try again later.".to_owned()))
+        }
+        _ => (REFUSED, String::new()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, time::Duration};
+
+    use tonic_types::{ErrorDetails, StatusExt as _};
+
+    use super::*;
+
+    fn refused(code: Code, sentence: &str, reason: Reason, variables: &[(&str, &str)]) -> Status {
+        let variables: HashMap<String, String> =
+            variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let mut details = ErrorDetails::with_error_info(reason.as_str(), "diracx", variables);
+        details.set_retry_info(Some(Duration::from_secs(10)));
+        if reason == Reason::InvalidJdl {
+            details.add_bad_request_violation("jdls[1]", "No value for key A (line 2, column 3)");
+        }
+        Status::with_error_details(code, sentence, details)
+    }
+
+    #[test]
+    fn every_failure_has_its_exit_code_and_names_the_next_step() {
+        let check = |status: Status, code: u8, words: &str| {
+            let (found, message) = Failure::from(status).explain();
+            assert_eq!(found, code, "{message}");
+            assert!(message.contains(words), "{message}");
+        };
+        let missing =
+            refused(Code::Unauthenticated, "Authorization header is missing", Reason::TokenMissing, &[]);
+        check(missing, NOT_LOGGED_IN, "dirac login");
+        let expired = refused(Code::Unauthenticated, "Invalid JWT", Reason::TokenExpired, &[]);
+        check(expired, NOT_LOGGED_IN, "again with: dirac login");
+        let old = Reason::ClientVersionUnsupported;
+        check(refused(Code::FailedPrecondition, "too old", old, &[("minimum", "9.9")]), REFUSED, "wants 9.9");
+        check(refused(Code::PermissionDenied, "Forbidden", Reason::Forbidden, &[]), REFUSED, "--group");
+        check(refused(Code::Unavailable, "down", Reason::DatabaseUnavailable, &[]), REFUSED, "in 10 s");
+        check(
+            refused(Code::InvalidArgument, "JDL syntax error", Reason::InvalidJdl, &[]),
+            REFUSED,
+            "line 2, column 3",
+        );
+        check(Status::deadline_exceeded("late"), UNREACHABLE, "too long");
+        check(Status::unknown(""), REFUSED, "Unknown");
+    }
+}
