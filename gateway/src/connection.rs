@@ -110,3 +110,43 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for Watched<T> {
         self.inner.is_write_vectored()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+    use super::*;
+
+    const PATIENCE: Duration = Duration::from_secs(20);
+    const IDLE: Duration = Duration::from_secs(180);
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_sends_half_a_request_is_not_waited_for() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let mut watched = Watched::new(server, FirstRequest::default(), PATIENCE, IDLE);
+        client.write_all(b"PRI").await.unwrap();
+        let started = Instant::now();
+        let mut read = Vec::new();
+        assert_eq!(watched.read_to_end(&mut read).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!((read.as_slice(), started.elapsed().as_secs()), (&b"PRI"[..], 20));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_connection_with_requests_lives_until_it_falls_silent() {
+        let (mut client, server) = tokio::io::duplex(64);
+        let first = FirstRequest::default();
+        let mut watched = Watched::new(server, first.clone(), PATIENCE, IDLE);
+        first.arrived();
+        let talking = tokio::spawn(async move {
+            for _ in 0..10 {
+                client.write_all(b".").await.unwrap();
+                tokio::time::sleep(Duration::from_secs(100)).await;
+            }
+            client
+        });
+        let mut read = Vec::new();
+        assert_eq!(watched.read_to_end(&mut read).await.unwrap_err().kind(), io::ErrorKind::TimedOut);
+        assert_eq!(read.len(), 10);
+        drop(talking.await);
+    }
+}

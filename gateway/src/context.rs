@@ -2,6 +2,7 @@
 
 use std::{ops::Deref, sync::Arc};
 
+use axum::body::Body;
 use diracx_client::AnyChannel;
 use diracx_proto::{
     auth::v1::auth_service_client::AuthServiceClient, config::v1::config_service_client::ConfigServiceClient,
@@ -10,11 +11,15 @@ use diracx_proto::{
 use diracx_server::TokenVerifier;
 
 use crate::{
+    error::Refusal,
     health::{Backend, Pulse},
     routes::config::ConfigCache,
     settings::GatewaySettings,
-    validation::body::Limits,
+    validation::body::{self, Limits, Received, Room},
 };
+
+/// How many of the largest bodies there is room for at a time.
+const LARGE_BODIES: usize = 8;
 
 /// The services behind the gateway.
 #[derive(Debug, Clone)]
@@ -34,7 +39,8 @@ pub(crate) struct Context(Arc<Inner>);
 pub(crate) struct Inner {
     backends: Backends,
     pub(crate) verifier: TokenVerifier,
-    pub(crate) settings: GatewaySettings,
+    settings: GatewaySettings,
+    room: Room,
     pub(crate) config_cache: ConfigCache,
     pub(crate) auth_pulse: Pulse,
     pub(crate) config_pulse: Pulse,
@@ -45,11 +51,21 @@ impl Context {
         let auth_pulse = Pulse::new(backends.auth.clone());
         let config_pulse = Pulse::new(backends.config.clone());
         let config_cache = ConfigCache::default();
-        Self(Arc::new(Inner { backends, verifier, settings, config_cache, auth_pulse, config_pulse }))
+        let room = Room::new(settings.max_body_bytes.saturating_mul(LARGE_BODIES));
+        Self(Arc::new(Inner { backends, verifier, settings, room, config_cache, auth_pulse, config_pulse }))
     }
 
-    /// How much of a body is read.
-    pub(crate) fn body_limits(&self) -> Limits {
+    /// Reads the body of a caller with a good token.
+    pub(crate) async fn read(&self, body: Body) -> Result<Received, Refusal> {
+        body::read(body, self.body_limits(), &self.room).await
+    }
+
+    /// Reads the body of a caller whom nobody knows yet.
+    pub(crate) async fn read_small(&self, body: Body) -> Result<Received, Refusal> {
+        body::read(body, self.body_limits().small(), &self.room).await
+    }
+
+    fn body_limits(&self) -> Limits {
         Limits { bytes: self.settings.max_body_bytes, time: self.settings.body_timeout }
     }
 

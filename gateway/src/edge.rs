@@ -68,13 +68,14 @@ async fn enter(State(Edge(edge)): State<Edge>, request: Request) -> Response {
         return answer;
     }
     let asking = Asking::of(request.headers());
-    let mut response = match Protocol::of(request.method(), request.headers()) {
+    let protocol = Protocol::of(request.method(), request.headers());
+    let mut response = match protocol {
         Protocol::Rest => edge.rest(request).await,
         Protocol::Grpc => edge.grpc(request).await,
         Protocol::GrpcWeb => edge.grpc_web(request).await,
     };
-    // What goes wrong by our fault tells web pages nothing, as in DiracX.
-    if response.status() != StatusCode::INTERNAL_SERVER_ERROR {
+    // What goes wrong by our fault tells web pages nothing, as in DiracX; and native gRPC is for no web page.
+    if response.status() != StatusCode::INTERNAL_SERVER_ERROR && protocol != Protocol::Grpc {
         edge.cors.decorate(&asking, response.headers_mut());
     }
     response

@@ -1,5 +1,7 @@
 //! What strangers can do to the port.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
 mod common;
 
 use common::{Behind, ok, script};

@@ -1,5 +1,7 @@
 //! gRPC and gRPC-Web through the gateway.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
 mod common;
 
 use bytes::{BufMut, Bytes, BytesMut};

@@ -1,5 +1,7 @@
 //! The REST face as clients see it: what comes before a service is asked, and what is made of its answers.
 
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test that cannot go on says so")]
+
 mod common;
 
 use std::{
@@ -168,26 +170,26 @@ async fn refusals_of_a_service_arrive_as_they_are() {
 
 #[tokio::test]
 async fn a_login_polls_until_the_person_is_done() {
-    let auth = script(|path, _, message| match path {
-        "/diracx.auth.v1.AuthService/InitiateDeviceFlow" => ok(&InitiateDeviceFlowResponse {
-            user_code: "BCDFGHJK".into(),
-            device_code: "secret".into(),
-            expires_in: Some(diracx_proto::time::seconds(600)),
-            verification_path: "/api/auth/device".into(),
-        }),
-        _ => {
-            let request = GetTokenRequest::decode(message).expect("a request");
-            if request.client_id == "early" {
-                let pending = Explanation::failed_precondition(Reason::AuthorizationPending);
-                return Err(from_explanation(&pending, "authorization_pending"));
-            }
-            ok(&GetTokenResponse {
-                access_token: "a".into(),
-                expires_in: Some(diracx_proto::time::seconds(1200)),
-                token_type: "Bearer".into(),
-                refresh_token: "r".into(),
-            })
+    let auth = script(|path, _, message| {
+        if path == "/diracx.auth.v1.AuthService/InitiateDeviceFlow" {
+            return ok(&InitiateDeviceFlowResponse {
+                user_code: "BCDFGHJK".into(),
+                device_code: "secret".into(),
+                expires_in: Some(diracx_proto::time::seconds(600)),
+                verification_path: "/api/auth/device".into(),
+            });
         }
+        let request = GetTokenRequest::decode(message).expect("a request");
+        if request.client_id == "early" {
+            let pending = Explanation::failed_precondition(Reason::AuthorizationPending);
+            return Err(from_explanation(&pending, "authorization_pending"));
+        }
+        ok(&GetTokenResponse {
+            access_token: "a".into(),
+            expires_in: Some(diracx_proto::time::seconds(1200)),
+            token_type: "Bearer".into(),
+            refresh_token: "r".into(),
+        })
     });
     let gateway = Behind { auth, ..Behind::default() }.start().await;
     let flow = gateway.send("POST", "/api/auth/device?client_id=c&scope=vo:alpha", "", b"").await.json();

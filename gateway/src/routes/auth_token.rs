@@ -23,7 +23,7 @@ use crate::{
     error::Refusal,
     outgoing::outgoing,
     render::json_response,
-    validation::{Problems, body, form::Form},
+    validation::{Problems, form::Form},
 };
 
 const AUTHORIZATION_CODE: &str = "authorization_code";
@@ -105,7 +105,7 @@ pub(super) async fn revoke(
 }
 
 async fn read_form(context: &Context, headers: &HeaderMap, body: Body) -> Result<Form, Refusal> {
-    let body = body::read(body, context.body_limits()).await?;
+    let body = context.read_small(body).await?;
     let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
     Form::parse(content_type, &body)
 }

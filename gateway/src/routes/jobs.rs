@@ -50,7 +50,7 @@ async fn submit_jdl_jobs(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body::read(body, context.body_limits()).await?;
+    let body = context.read(body).await?;
     let value = body::value(&headers, &body)?;
     let mut problems = Problems::default();
     let jdls = body::required(&mut problems, value.as_ref(), |problems, loc, value| {
@@ -95,7 +95,7 @@ async fn search(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body::read(body, context.body_limits()).await?;
+    let body = context.read(body).await?;
     let value = body::value(&headers, &body)?;
     let query = Pairs::parse(query.as_deref().unwrap_or_default());
     let mut problems = Problems::default();
@@ -165,7 +165,7 @@ async fn summary(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body::read(body, context.body_limits()).await?;
+    let body = context.read(body).await?;
     let value = body::value(&headers, &body)?;
     let mut problems = Problems::default();
     let asked = body::required(&mut problems, value.as_ref(), summary_body);

@@ -39,7 +39,7 @@ pub(super) async fn set_job_statuses(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let body = body::read(body, context.body_limits()).await?;
+    let body = context.read(body).await?;
     let value = body::value(&headers, &body)?;
     let query = Pairs::parse(query.as_deref().unwrap_or_default());
     let mut problems = Problems::default();

@@ -40,6 +40,7 @@ pub(crate) fn script(
 }
 
 /// An answer of a script.
+#[expect(clippy::unnecessary_wraps, reason = "the other answers of scripts are errors")]
 pub(crate) fn ok(message: &impl Message) -> Result<Vec<u8>, Status> {
     Ok(message.encode_to_vec())
 }
