@@ -9,7 +9,7 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    io::{AsyncBufReadExt as _, BufReader},
     process::Command,
 };
 
@@ -84,17 +84,13 @@ impl Dirac {
     }
 
     async fn approve(&self, arguments: &[&str], introduce: &str) -> Result<()> {
-        let mut command = self.command(&[&["login"], arguments].concat())?;
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
-        let stdout = child.stdout.take().context("a pipe")?;
-        let mut stderr = child.stderr.take().context("a pipe")?;
-        let mut lines = BufReader::new(stdout).lines();
+        // With JSON on standard output, what is for people goes to standard error.
+        let mut command = self.command(&[&["--output", "json", "login"], arguments].concat())?;
+        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
+        let mut lines = BufReader::new(child.stderr.take().context("a pipe")?).lines();
         let mut seen = String::new();
         let url = loop {
-            let Some(line) = lines.next_line().await? else {
-                stderr.read_to_string(&mut seen).await?;
-                bail!("dirac login named no address: {seen}");
-            };
+            let Some(line) = lines.next_line().await? else { bail!("dirac login named no address: {seen}") };
             let url =
                 line.split_whitespace().find(|word| word.starts_with("http") && word.contains("user_code="));
             if let Some(url) = url {
@@ -107,7 +103,6 @@ impl Dirac {
         while let Some(line) = lines.next_line().await? {
             seen += &line;
         }
-        stderr.read_to_string(&mut seen).await?;
         let status = child.wait().await?;
         ensure!(status.success(), "dirac login ended with {status}: {seen}");
         Ok(())

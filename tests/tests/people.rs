@@ -14,6 +14,13 @@ use serde_json::Value;
 /// How long a small job may take from its submission to its end.
 const JOB_PATIENCE: Duration = Duration::from_mins(1);
 
+/// The exit codes that `dirac --help` promises.
+const SUCCESS: i32 = 0;
+const REFUSED: i32 = 1;
+const USAGE: i32 = 2;
+const NOT_LOGGED_IN: i32 = 3;
+const UNREACHABLE: i32 = 4;
+
 const EXAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
 
 #[tokio::test(flavor = "multi_thread")]
@@ -89,26 +96,47 @@ on_both_forms! {
 async fn exit_codes_tell_scripts_what_went_wrong() {
     let nowhere = Dirac::new("http://127.0.0.1:1", "/nowhere/credentials.json".into());
     for (arguments, code) in [
-        (&["--version"][..], 0),
-        (&["--help"], 0),
-        (&["jobs", "search", "--no-such-option"], 2),
-        (&["no-such-command"], 2),
+        (&["--version"][..], SUCCESS),
+        (&["--help"], SUCCESS),
+        (&["jobs", "search", "--no-such-option"], USAGE),
+        (&["jobs", "search", "--condition", "nonsense"], USAGE),
+        (&["no-such-command"], USAGE),
+        (&["whoami"], NOT_LOGGED_IN),
+        (&["jobs", "search"], NOT_LOGGED_IN),
+        (&["config", "dump"], NOT_LOGGED_IN),
+        (&["login", "dev"], UNREACHABLE),
     ] {
-        let run = nowhere.run(arguments).await.unwrap();
-        assert_eq!(run.code, code, "{arguments:?}: {run:?}");
+        expect_code(&nowhere, arguments, code).await;
     }
-    for arguments in [&["whoami"][..], &["jobs", "search"], &["config", "dump"], &["login", "dev"]] {
-        let run = nowhere.run(arguments).await.unwrap();
-        assert!(run.code > 0, "{arguments:?} succeeded: {run:?}");
-        assert!(!run.stderr.is_empty() && !run.stderr.contains("panicked"), "{arguments:?}: {run:?}");
+}
+
+on_both_forms! {
+    async fn exit_codes_tell_refusals_from_outages(mesh: Mesh) {
+        let alice = mesh.dirac();
+        alice.log_in(&["alpha"], "sub=11111111-aaaa-4aaa-8aaa-000000000001").await.expect("a log-in");
+        let senseless = mesh.scratch("senseless.jdl");
+        std::fs::write(&senseless, "[[[").unwrap();
+        let senseless = senseless.display().to_string();
+        expect_code(&alice, &["jobs", "submit", &senseless], REFUSED).await;
+        expect_code(&alice, &["jobs", "search", "--parameter", "NoSuchColumn"], REFUSED).await;
+        expect_code(&alice, &["login", "no-such-vo"], USAGE).await;
+        mesh.kill().await.unwrap();
+        expect_code(&alice, &["whoami"], UNREACHABLE).await;
     }
+}
+
+async fn expect_code(dirac: &Dirac, arguments: &[&str], code: i32) {
+    let run = dirac.run(arguments).await.unwrap();
+    assert_eq!(run.code, code, "dirac {arguments:?}: {run:?}");
+    let complains = !run.stderr.trim().is_empty();
+    assert_eq!(complains, code != SUCCESS, "dirac {arguments:?} explains failures and nothing else: {run:?}");
+    assert!(!run.stderr.contains("panicked"), "{run:?}");
 }
 
 async fn submit(dirac: &Dirac, file: &str) -> i64 {
     let run = dirac.run(&["--output", "json", "jobs", "submit", file]).await.unwrap();
     let jobs = run.json().expect("job numbers");
-    let first = jobs.as_array().and_then(|jobs| jobs.first()).unwrap_or(&jobs["job_ids"][0]);
-    first.as_i64().or_else(|| first["JobID"].as_i64()).unwrap_or_else(|| panic!("no job number in {jobs}"))
+    jobs[0]["JobID"].as_i64().unwrap_or_else(|| panic!("no job number in {jobs}"))
 }
 
 async fn search(dirac: &Dirac, job: i64) -> Value {

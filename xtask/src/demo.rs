@@ -184,7 +184,9 @@ impl Mesh {
     }
 
     fn show(&self, jobs: &BTreeMap<i64, &str>) -> Result<()> {
-        println!("{}", read(&mut self.search(jobs, "table"))?.trim_end());
+        // It draws the table as wide as the terminal is, so it gets the terminal itself.
+        let status = self.search(jobs, "table").status().context("cannot run dirac")?;
+        ensure!(status.success(), "dirac jobs search ended with {status}");
         Ok(())
     }
 
@@ -203,8 +205,7 @@ impl Mesh {
 }
 
 fn job_ids(answer: &Value) -> Vec<i64> {
-    let list = answer.as_array().or_else(|| answer["job_ids"].as_array());
-    list.into_iter().flatten().filter_map(|item| item.as_i64().or_else(|| item["JobID"].as_i64())).collect()
+    answer.as_array().into_iter().flatten().filter_map(|job| job["JobID"].as_i64()).collect()
 }
 
 fn status_of(row: &Value) -> Option<(i64, String)> {
