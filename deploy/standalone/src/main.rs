@@ -1,0 +1,47 @@
+//! The process: settings → telemetry → mesh → serve → drain.
+
+use std::{io::Write, process::ExitCode};
+
+use diracx_server::{
+    settings::EXIT_USAGE,
+    shutdown_signal,
+    telemetry::{self, Metrics},
+};
+use diracx_standalone::{Given, Standalone, StartError};
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(StartError::Settings(failure)) => failure.report(),
+        Err(StartError::DataDir(error)) => {
+            eprintln!("--data-dir: {error}");
+            ExitCode::from(EXIT_USAGE)
+        }
+        Err(StartError::Other(error)) => {
+            eprintln!("diracx-standalone: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn start() -> Result<(), StartError> {
+    let given = Given::of_process()?;
+    // First, because it also answers --help and --version.
+    given.place()?;
+    let settings = given.telemetry()?;
+    let metrics = Metrics::default();
+    let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from)?;
+    let _inside = runtime.enter();
+    let guard = telemetry::init(&settings.log, &settings.otel, &metrics).map_err(anyhow::Error::from)?;
+    let result = runtime.block_on(run(&given, metrics));
+    guard.shutdown();
+    result
+}
+
+async fn run(given: &Given, metrics: Metrics) -> Result<(), StartError> {
+    let running = Standalone::start(given, metrics).await?;
+    // A closed pipe is no reason to stop serving.
+    let _ = writeln!(std::io::stdout(), "{}", running.greeting());
+    running.run(shutdown_signal()).await?;
+    Ok(())
+}

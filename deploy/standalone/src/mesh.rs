@@ -1,0 +1,162 @@
+//! Wires the services to each other: every call between them goes through the same layers as over TCP.
+
+use std::{net::SocketAddr, sync::Arc};
+
+use anyhow::Context;
+use axum::Router;
+use diracx_auth::AuthDb;
+use diracx_client::{AnyChannel, ConfigFollower, in_process};
+use diracx_config::{ConfigKeeper, ConfigSource};
+use diracx_core::{Clock, SystemClock};
+use diracx_gateway::{Backend, Backends, Gateway};
+use diracx_server::{
+    AccessTable, ComponentToken, Readiness, Stack, TokenMinter, limits::Limits, telemetry::Metrics,
+};
+
+use crate::{
+    dev_idp::{DevIdp, People},
+    settings::Settings,
+};
+
+/// The whole mesh, not yet on a port.
+pub(crate) struct Mesh {
+    /// Everything that is served.
+    pub(crate) router: Router,
+    /// The jobs service, for the executor.
+    pub(crate) jobs: AnyChannel,
+    /// Signs the tokens of components.
+    pub(crate) minter: TokenMinter,
+    /// The time.
+    pub(crate) clock: Arc<dyn Clock>,
+    /// Whether each service can do its work.
+    pub(crate) readiness: Vec<Readiness>,
+    /// Where calls are counted.
+    pub(crate) metrics: Metrics,
+}
+
+impl Mesh {
+    /// Opens the databases and the configuration, and connects the services.
+    /// `dev_idp` is the issuer of the development identity provider, if there is to be one.
+    pub(crate) async fn new(
+        settings: &Settings,
+        dev_idp: Option<String>,
+        metrics: Metrics,
+    ) -> anyhow::Result<Self> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let minter = settings.token.minter(clock.clone())?;
+        let source = ConfigSource::open(settings.source.url.expose())?;
+        let (keeper, auth_db, job_store) = tokio::try_join!(
+            async {
+                anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh_every).await)
+            },
+            async {
+                AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
+            },
+            open_jobs(settings),
+        )?;
+        let wiring = Wiring {
+            settings,
+            minter: &minter,
+            verifier: settings.token.verifier(clock.clone()),
+            metrics: &metrics,
+        };
+
+        let config_ready = Readiness::default();
+        diracx_config::observe(&keeper, config_ready.clone(), &metrics, clock.clone());
+        let config_stack = wiring.stack(diracx_config::access()?);
+        let config = in_process(diracx_config::service(keeper.clone(), &config_stack));
+
+        let auth_ready = Readiness::default();
+        let follower = wiring.follow(&config, diracx_auth::COMPONENT);
+        let auth_deps = diracx_auth::Deps::new(
+            auth_db,
+            follower.clone(),
+            clock.clone(),
+            settings.auth.clone(),
+            settings.token.clone(),
+        )?;
+        diracx_auth::observe(&auth_deps, auth_ready.clone());
+        let auth = in_process(diracx_auth::service(auth_deps, &wiring.stack(diracx_auth::access()?)));
+
+        let jobs_ready = Readiness::default();
+        let jobs_deps = diracx_jobs::Deps {
+            store: job_store,
+            config: follower,
+            clock: clock.clone(),
+            most_jobs_at_once: settings.jobs.most_jobs_at_once,
+        };
+        diracx_jobs::observe(&jobs_deps, jobs_ready.clone());
+        let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));
+
+        let extra = match dev_idp {
+            Some(issuer) => DevIdp::new(issuer.clone(), People::new(keeper, issuer), clock.clone())?.router(),
+            None => Router::new(),
+        };
+        let gateway = Gateway {
+            backends: Backends {
+                auth: Backend::in_process(auth, auth_ready.clone()),
+                config: Backend::in_process(config, config_ready.clone()),
+                jobs: Backend::in_process(jobs.clone(), jobs_ready.clone()),
+            },
+            verifier: wiring.verifier.clone(),
+            gate: settings.gate.clone(),
+            settings: settings.gateway.clone(),
+            extra,
+        };
+        let router = gateway.into_router()?;
+        let readiness = vec![auth_ready, config_ready, jobs_ready];
+        Ok(Self { router, jobs, minter, clock, readiness, metrics })
+    }
+
+    /// The token of a component.
+    pub(crate) fn component(&self, name: &str) -> ComponentToken {
+        self.minter.component(name)
+    }
+}
+
+async fn open_jobs(settings: &Settings) -> anyhow::Result<Arc<dyn diracx_jobs::store::JobStore>> {
+    if settings.jobs.migrate {
+        let migrated = diracx_jobs::store::migrate(&settings.jobs.databases).await;
+        migrated.context("cannot bring the tables of JobDB and JobLoggingDB up to date")?;
+    }
+    diracx_jobs::store::open(&settings.jobs.databases).await.context("JobDB")
+}
+
+/// What all services are wired with.
+struct Wiring<'a> {
+    settings: &'a Settings,
+    minter: &'a TokenMinter,
+    verifier: diracx_server::TokenVerifier,
+    metrics: &'a Metrics,
+}
+
+impl Wiring<'_> {
+    fn stack(&self, access: AccessTable) -> Stack {
+        Stack {
+            access: Arc::new(access),
+            verifier: self.verifier.clone(),
+            gate: self.settings.gate.clone(),
+            limits: Limits::default(),
+            metrics: self.metrics.clone(),
+        }
+    }
+
+    fn follow(&self, config: &AnyChannel, component: &str) -> ConfigFollower {
+        let token = self.minter.component(component);
+        ConfigFollower::start(diracx_client::config(config.clone()), move || token.get())
+    }
+}
+
+/// `GET /metrics` on a port of its own.
+pub(crate) async fn serve_metrics(address: SocketAddr, metrics: &Metrics) -> anyhow::Result<()> {
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} for metrics"))?;
+    let router = metrics.router();
+    diracx_server::spawn(async move {
+        if let Err(error) = axum::serve(listener, router).await {
+            tracing::error!("metrics are no longer served: {error}");
+        }
+    });
+    Ok(())
+}
