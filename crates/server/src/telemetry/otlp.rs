@@ -20,8 +20,10 @@ use tonic::{
 
 use super::metrics::Metrics;
 
-/// How long an export may take, and how long the last one at shutdown.
+/// How long an export may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the last one may take, when the process ends.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 /// How often metrics are sent, as in DiracX.
 const METRICS_INTERVAL: Duration = Duration::from_secs(3);
 /// Where collectors listen.
@@ -130,11 +132,13 @@ impl Exporters {
         self.logs.logger("diracx")
     }
 
-    /// Sends what is left; each signal gets its time, and what cannot be sent then is lost.
+    /// Sends what is left, all three at once; what cannot be sent in that time is lost.
     pub(super) fn shutdown(self) {
-        let _ = self.traces.shutdown_with_timeout(EXPORT_TIMEOUT);
-        let _ = self.metrics.shutdown_with_timeout(EXPORT_TIMEOUT);
-        let _ = self.logs.shutdown_with_timeout(EXPORT_TIMEOUT);
+        std::thread::scope(|threads| {
+            threads.spawn(|| self.traces.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
+            threads.spawn(|| self.metrics.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
+            threads.spawn(|| self.logs.shutdown_with_timeout(SHUTDOWN_TIMEOUT));
+        });
     }
 }
 
