@@ -1,5 +1,8 @@
 //! The auth service as its clients see it: gRPC, a real database on either backend, a real identity provider.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test that cannot go on says so")]
+
+mod adopt;
 mod authorization;
 mod device;
 mod idp;

@@ -182,10 +182,7 @@ fn client(
 /// Compares a refusal with code, reason and sentence.
 #[track_caller]
 pub(crate) fn expect<T>(result: Result<T, Status>, code: Code, reason: Reason, sentence: &str) {
-    let status = match result {
-        Ok(_) => panic!("expected to be refused with {sentence:?}"),
-        Err(status) => status,
-    };
+    let Err(status) = result else { panic!("expected to be refused with {sentence:?}") };
     assert_eq!((status.code(), status.message()), (code, sentence));
     assert_eq!(StatusInfo::of(&status).reason.as_deref(), Some(reason.as_str()));
 }
