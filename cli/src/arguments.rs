@@ -17,7 +17,7 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "dirac", version, after_help = AFTER_HELP, max_term_width = 100)]
 pub(crate) struct Dirac {
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Options of every command")]
     pub(crate) global: Global,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -35,23 +35,23 @@ Exit codes:
 #[derive(Debug, Args)]
 pub(crate) struct Global {
     /// Address of the DiracX server, such as https://diracx.example.org
-    #[arg(long, env = "DIRACX_URL", global = true, value_name = "URL")]
+    #[arg(long, env = "DIRACX_URL", global = true, hide_env_values = true, value_name = "URL")]
     pub(crate) url: Option<ServerAddress>,
 
     /// How to print the answer [default: a table on a terminal, else JSON]
     #[arg(
-        short, long, alias = "output-format", env = "DIRACX_OUTPUT_FORMAT", global = true,
+        short, long, alias = "output-format", env = "DIRACX_OUTPUT_FORMAT", global = true, hide_env_values = true,
         value_name = "FORMAT", value_parser = Format::parse, hide_possible_values = true,
         help = "How to print the answer, json or table [default: table on a terminal, else json]"
     )]
     pub(crate) output: Option<Format>,
 
     /// File or directory of the certificates to verify the server with [default: the system's]
-    #[arg(long, env = "DIRACX_CA_PATH", global = true, value_name = "PATH")]
+    #[arg(long, env = "DIRACX_CA_PATH", global = true, hide_env_values = true, value_name = "PATH")]
     pub(crate) ca_path: Option<PathBuf>,
 
     /// Where your login is kept [default: ~/.cache/diracx/credentials.json]
-    #[arg(long, env = "DIRACX_CREDENTIALS_PATH", global = true, value_name = "PATH")]
+    #[arg(long, env = "DIRACX_CREDENTIALS_PATH", global = true, hide_env_values = true, value_name = "PATH")]
     pub(crate) credentials_path: Option<PathBuf>,
 }
 

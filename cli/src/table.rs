@@ -1,8 +1,8 @@
 //! Tables: as JSON for scripts, drawn for people.
 
 use comfy_table::{ContentArrangement, Table as Drawing, presets};
+use diracx_client::proto::common::v1 as pb;
 use diracx_core::search::{Cell, Table};
-use diracx_proto::common::v1 as pb;
 use serde_json::{Map, Value, json};
 
 use crate::{failure::Failure, times};

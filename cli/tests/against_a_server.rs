@@ -11,8 +11,7 @@ use std::{
     },
 };
 
-use diracx_core::search::{Cell, SearchValue, Table};
-use diracx_proto::{
+use diracx_client::proto::{
     auth::v1::{
         self as auth,
         auth_service_server::{AuthService, AuthServiceServer},
@@ -29,6 +28,7 @@ use diracx_proto::{
     },
     time,
 };
+use diracx_core::search::{Cell, SearchValue, Table};
 use serde_json::{Value, json};
 use tonic::{Request, Response, Status, transport::server::TcpIncoming};
 

@@ -1,6 +1,6 @@
 //! `dirac config dump`.
 
-use diracx_proto::config::v1::GetConfigRequest;
+use diracx_client::proto::config::v1::GetConfigRequest;
 use serde_json::Value;
 
 use crate::{arguments::Global, failure::Failure, output::print_json};

@@ -1,8 +1,8 @@
 //! `dirac jobs search`.
 
 use clap::Args;
+use diracx_client::proto::jobs::v1::SearchJobsRequest;
 use diracx_core::search::{Filter, Search, Sort, Table};
-use diracx_proto::jobs::v1::SearchJobsRequest;
 
 use crate::{
     arguments::Global,
@@ -25,10 +25,11 @@ const DEFAULT_PARAMETERS: [&str; 9] = [
     "LastUpdateTime",
 ];
 
-const CONDITION: &str = r#"What must hold: "NAME OPERATOR VALUE"; may be repeated, and then all must.
+const CONDITION: &str = r#"What must hold: 'NAME OPERATOR VALUE'; may be repeated, and then all must.
 
-Operators are eq, neq, gt, lt, like, "not like", regex, and with a JSON list in and "not in", such as
-'Status not in ["Done", "Failed"]'. A time may be cut short: 'SubmissionTime gt 2026-11'."#;
+Operators are eq, neq, gt, lt, like, not like, regex; and in, not in with a JSON list.
+  --condition 'Status not in ["Done", "Failed"]'
+  --condition 'SubmissionTime gt 2026-11'"#;
 
 /// Find jobs
 #[derive(Debug, Args)]

@@ -6,11 +6,11 @@ use std::{
 };
 
 use clap::Args;
+use diracx_client::proto::jobs::v1::SearchJobsRequest;
 use diracx_core::{
     JobId,
     search::{Cell, Filter, Search, SearchValue, Table, VectorOperator},
 };
-use diracx_proto::jobs::v1::SearchJobsRequest;
 use serde_json::Value;
 
 use crate::{

@@ -6,8 +6,8 @@ use std::{
 };
 
 use clap::Args;
+use diracx_client::proto::jobs::v1::{self as pb, SubmitJobsRequest, SubmittedJob};
 use diracx_core::JobStatus;
-use diracx_proto::jobs::v1::{self as pb, SubmitJobsRequest, SubmittedJob};
 use serde_json::{Value, json};
 use uuid::Uuid;
 

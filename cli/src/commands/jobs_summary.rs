@@ -1,8 +1,8 @@
 //! `dirac jobs summary`.
 
 use clap::Args;
+use diracx_client::proto::jobs::v1::SummariseJobsRequest;
 use diracx_core::search::{Filter, Summary};
-use diracx_proto::jobs::v1::SummariseJobsRequest;
 
 use crate::{
     arguments::Global,

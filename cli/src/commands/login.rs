@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use clap::Args;
-use diracx_client::{AnyChannel, CLIENT_ID, Credentials, Refusal};
-use diracx_core::{Clock as _, Reason, SystemClock};
-use diracx_proto::{
+use diracx_client::proto::{
     auth::v1::{
         DeviceCodeGrant, GetInstallationMetadataRequest, GetTokenRequest, GetTokenResponse,
         InitiateDeviceFlowRequest, auth_service_client::AuthServiceClient, get_token_request::Grant,
     },
     time,
 };
+use diracx_client::{AnyChannel, CLIENT_ID, Credentials, Refusal};
+use diracx_core::{Clock as _, Reason, SystemClock};
 use serde_json::json;
 use tokio::time::Instant;
 

@@ -1,7 +1,7 @@
 //! `dirac logout`.
 
+use diracx_client::proto::auth::v1::RevokeTokenRequest;
 use diracx_client::{CLIENT_ID, Credentials};
-use diracx_proto::auth::v1::RevokeTokenRequest;
 use serde_json::json;
 
 use crate::{

@@ -1,6 +1,6 @@
 //! `dirac whoami`.
 
-use diracx_proto::auth::v1::GetUserInfoRequest;
+use diracx_client::proto::auth::v1::GetUserInfoRequest;
 use serde_json::{Map, Value, json};
 
 use crate::{

@@ -15,6 +15,9 @@ pub use credentials::{Credentials, CredentialsFile};
 pub use refusal::Refusal;
 pub use session::Session;
 
+/// The messages of the contract, for programs that know the services only through this crate.
+pub use diracx_proto as proto;
+
 use diracx_proto::{
     auth::v1::auth_service_client::AuthServiceClient, config::v1::config_service_client::ConfigServiceClient,
     jobs::v1::jobs_service_client::JobsServiceClient,

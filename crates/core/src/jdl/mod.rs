@@ -2,9 +2,9 @@
 //!
 //! Submitted texts pass through here once, in this order:
 //!
-//! 1. [`expand`] puts each text in brackets, reads it ([`reader`]), makes several jobs of a
-//!    parametric one ([`parametric`]), cleans the values into a manifest ([`value`], [`manifest`])
-//!    and applies the checks and defaults of the VO ([`job`]). Everything that can be wrong with a
+//! 1. [`expand`] puts each text in brackets, reads it (`reader`), makes several jobs of a
+//!    parametric one (`parametric`), cleans the values into a manifest (`value`, `manifest`)
+//!    and applies the checks and defaults of the VO (`job`). Everything that can be wrong with a
 //!    description is found here.
 //! 2. The caller stores the jobs and so learns their numbers.
 //! 3. [`JobDescription::finish`] puts the number in and prints what is to be stored.
