@@ -9,10 +9,19 @@ use diracx_tests::{
 };
 
 /// Steps that differ on purpose; docs/compatibility.md says what DiracX does, what we do, and why.
-const DIFFERENT_ON_PURPOSE: &[&str] = &[];
+const DIFFERENT_ON_PURPOSE: &[&str] =
+    &["17-search-rarer/in-mixed", "17-search-rarer/like-on-date", "17-search-rarer/text-against-number"];
 
-/// Steps whose routes do not exist yet.
-const NOT_SERVED_YET: &[&str] = &[];
+/// Steps that ask for what is not served yet: searches by the pilot that ran a job.
+const NOT_SERVED_YET: &[&str] = &[
+    "17-search-rarer/pilot-stamp-eq",
+    "17-search-rarer/pilot-stamp-in",
+    "17-search-rarer/pilot-stamp-unknown",
+    "17-search-rarer/pilot-stamp-neq",
+    "17-search-rarer/pilot-stamp-and-job-id",
+    "17-search-rarer/pilot-stamp-twice",
+    "17-search-rarer/pilot-stamp-other-user",
+];
 
 /// Fails with every difference that is not listed above, and with every listed one that is gone.
 fn judge(outcomes: &[Outcome], mesh: &Mesh) {
@@ -41,7 +50,7 @@ fn judge(outcomes: &[Outcome], mesh: &Mesh) {
 }
 
 async fn replay(mesh: &Mesh, recording: &str) {
-    let outcomes = mesh.replay(recording, Validation::Status, |_| true).await.expect("the recording");
+    let outcomes = mesh.replay(recording, Validation::Full, |_| true).await.expect("the recording");
     judge(&outcomes, mesh);
 }
 
