@@ -27,7 +27,8 @@ const RUN: Duration = Duration::from_secs(3);
 
 fn schema() -> String {
     let columns = COLUMNS.iter().map(|name| format!("{name} TEXT NOT NULL")).collect::<Vec<_>>().join(", ");
-    let indexes: String = COLUMNS[..10].iter().map(|name| format!("CREATE INDEX I{name} ON Jobs ({name});")).collect();
+    let indexes: String =
+        COLUMNS[..10].iter().map(|name| format!("CREATE INDEX I{name} ON Jobs ({name});")).collect();
     format!(
         "PRAGMA journal_mode = WAL; CREATE TABLE Jobs (Id INTEGER PRIMARY KEY, {columns}); {indexes} \
          CREATE TABLE Records (Id INTEGER PRIMARY KEY, Status TEXT NOT NULL);"
@@ -100,7 +101,8 @@ async fn closure(thread: &Sender<Closure>) {
     thread
         .send(Box::new(move |conn| {
             conn.execute_returning_count(&insert(&row())).unwrap();
-            diesel::RunQueryDsl::execute(diesel::sql_query(RECORD).bind::<Text, _>("Received"), conn).unwrap();
+            diesel::RunQueryDsl::execute(diesel::sql_query(RECORD).bind::<Text, _>("Received"), conn)
+                .unwrap();
             tell
         }))
         .unwrap();

@@ -36,8 +36,8 @@ pub enum SearchError {
     /// A regular expression that is none.
     #[error("Invalid regex {0}")]
     InvalidRegex(String),
-    /// A text for a column of numbers.
-    #[error("Cannot compare {column} with {value}: it holds numbers")]
+    /// Greater or less than a text, for a column of numbers.
+    #[error("Cannot order {column} by {value}: it holds numbers")]
     NotANumber {
         /// The column.
         column: &'static str,
@@ -248,7 +248,11 @@ fn scalar(
             let (operator, bound) = if operator == Gt { (">=", end) } else { ("<", start) };
             Ok(Condition::Compare { column: column.name, operator, value: UtcTime(bound).into() })
         }
-        (ColumnKind::Time, _) => Err(SearchError::OperatorOnTime(operator.as_str())),
+        (ColumnKind::Time, _) => {
+            // As DiracX: a value that is no time is told first.
+            interval(value)?;
+            Err(SearchError::OperatorOnTime(operator.as_str()))
+        }
         (ColumnKind::Flag, Eq | Neq) => Ok(compare(flag(column, value)?)),
         (ColumnKind::Flag, Gt | Lt) => {
             Err(SearchError::OperatorOnFlag { column: column.name, operator: operator.as_str() })
@@ -260,8 +264,13 @@ fn scalar(
             if known { Ok(compare(pattern.into())) } else { Err(SearchError::InvalidRegex(pattern)) }
         }
         (_, Like | NotLike) => Ok(compare(text(value).into())),
-        (ColumnKind::Int, _) => Ok(compare(number(column, value)?)),
-        (ColumnKind::Float, _) => Ok(compare(float(column, value)?)),
+        // A text that is no number equals no number, as DiracX has it; there is no order between them.
+        (ColumnKind::Int | ColumnKind::Float, _) => match (number(column, value), operator) {
+            (Ok(number), _) => Ok(compare(number)),
+            (Err(_), Eq) => Ok(Condition::Constant(false)),
+            (Err(_), Neq) => Ok(Condition::Constant(true)),
+            (Err(error), _) => Err(error),
+        },
         (ColumnKind::Text, _) => Ok(compare(text(value).into())),
     }
 }
@@ -289,15 +298,17 @@ fn vector(
         let intervals = times.into_iter().map(|time| binds(time.interval)).collect();
         return Ok(Condition::Within { column: column.name, negated, intervals });
     }
-    let values = values
+    let values: Vec<Bind> = values
         .iter()
-        .map(|value| match column.kind {
-            ColumnKind::Int => number(column, value),
-            ColumnKind::Float => float(column, value),
-            ColumnKind::Flag => flag(column, value),
-            ColumnKind::Text | ColumnKind::Time => Ok(text(value).into()),
+        .filter_map(|value| match column.kind {
+            ColumnKind::Int | ColumnKind::Float => number(column, value).ok().map(Ok),
+            ColumnKind::Flag => Some(flag(column, value)),
+            ColumnKind::Text | ColumnKind::Time => Some(Ok(text(value).into())),
         })
         .collect::<Result<_, _>>()?;
+    if values.is_empty() {
+        return Ok(Condition::Constant(negated));
+    }
     Ok(Condition::Among { column: column.name, negated, values })
 }
 
@@ -321,24 +332,14 @@ fn text(value: &SearchValue) -> String {
 }
 
 fn number(column: &'static Column, value: &SearchValue) -> Result<Bind, SearchError> {
-    match value {
-        SearchValue::Int(value) => Ok(Bind::Int(*value)),
-        SearchValue::Text(text) => text
-            .trim()
-            .parse()
-            .map(Bind::Int)
-            .map_err(|_| SearchError::NotANumber { column: column.name, value: show(value) }),
-    }
-}
-
-fn float(column: &'static Column, value: &SearchValue) -> Result<Bind, SearchError> {
-    text(value)
-        .trim()
-        .parse()
-        .ok()
-        .filter(|number: &f64| number.is_finite())
-        .map(Bind::Float)
-        .ok_or_else(|| SearchError::NotANumber { column: column.name, value: show(value) })
+    let bind = match (column.kind, value) {
+        (ColumnKind::Float, value) => {
+            text(value).trim().parse().ok().filter(|n: &f64| n.is_finite()).map(Bind::Float)
+        }
+        (_, SearchValue::Int(value)) => Some(Bind::Int(*value)),
+        (_, SearchValue::Text(text)) => text.trim().parse().ok().map(Bind::Int),
+    };
+    bind.ok_or_else(|| SearchError::NotANumber { column: column.name, value: show(value) })
 }
 
 /// The label in the database: an `ENUM` compared with a number would mean its place in the list.
