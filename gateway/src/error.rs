@@ -125,7 +125,12 @@ fn of_status(status: &Status, oauth: bool) -> Response {
         code => json_response(code, &json!({ "detail": status.message() })),
     };
     let headers = response.headers_mut();
-    if let Some(reason) = info.reason.as_deref().and_then(|reason| HeaderValue::from_str(reason).ok()) {
+    let reason = match &info.reason {
+        Some(reason) => HeaderValue::from_str(reason).ok(),
+        None => (code == StatusCode::SERVICE_UNAVAILABLE)
+            .then(|| HeaderValue::from_static(Reason::ServiceUnavailable.as_str())),
+    };
+    if let Some(reason) = reason {
         headers.insert(ERROR_REASON, reason);
     }
     if let Some(delay) = retry_after(code, info.retry_after) {

@@ -71,7 +71,7 @@ async fn our_own_mistakes_and_foreign_texts_are_withheld() {
     let (code, headers, body) = answer(Status::internal("password is hunter2").into()).await;
     assert_eq!((code, body.as_str()), (500, "Internal Server Error"));
     assert_eq!(text(&headers, "content-type"), Some("text/plain; charset=utf-8"));
-    let (code, _, body) = answer(Status::unavailable("tcp connect 10.0.0.7:3306").into()).await;
-    assert_eq!(code, 503);
+    let (code, headers, body) = answer(Status::unavailable("tcp connect 10.0.0.7:3306").into()).await;
+    assert_eq!((code, text(&headers, "diracx-error-reason")), (503, Some("SERVICE_UNAVAILABLE")));
     assert!(!body.contains("10.0.0.7"), "{body}");
 }

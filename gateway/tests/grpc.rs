@@ -75,6 +75,26 @@ async fn a_service_that_does_not_exist_is_named() {
 }
 
 #[tokio::test]
+async fn a_stream_flows_in_both_directions_while_it_is_open() {
+    let gateway = Behind { jobs_channel: Some(common::echo()), ..Behind::default() }.start().await;
+    let mut client = tonic::client::Grpc::new(connect(&gateway));
+    client.ready().await.expect("a connection");
+    let codec = ProstCodec::<GetSecurityContactResponse, GetSecurityContactResponse>::default();
+    let path = http::uri::PathAndQuery::from_static("/diracx.jobs.v1.JobsService/StreamSubmitJobs");
+    let (say, said) = tokio::sync::mpsc::unbounded_channel();
+    let words = futures::stream::unfold(said, async |mut said| Some((said.recv().await?, said)));
+    let word = |document: &str| GetSecurityContactResponse { document: document.into() };
+    say.send(word("one")).expect("somebody listens");
+    let request = tonic::Request::new(words);
+    let mut answers = client.streaming(request, path, codec).await.expect("a stream").into_inner();
+    assert_eq!(answers.message().await.expect("an answer"), Some(word("one")));
+    say.send(word("two")).expect("somebody listens");
+    assert_eq!(answers.message().await.expect("an answer"), Some(word("two")));
+    drop(say);
+    assert_eq!(answers.message().await.expect("the end"), None);
+}
+
+#[tokio::test]
 async fn health_is_told_for_the_gateway_and_for_each_service() {
     let behind = Behind::default();
     behind.ready.unmet("database", "gone");

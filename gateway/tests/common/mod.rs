@@ -13,10 +13,10 @@ use diracx_server::{
     token::{Algorithm, DEFAULT_ALGORITHMS},
     version_gate::{DEFAULT_MINIMUM, VersionGate},
 };
-use futures::stream;
+use futures::{StreamExt, stream};
 use http::{HeaderMap, HeaderValue};
 use http_body::Frame;
-use http_body_util::{BodyExt, StreamBody};
+use http_body_util::{BodyExt, BodyStream, StreamBody};
 use prost::Message;
 use serde_json::{Value, json};
 use tokio::{
@@ -79,11 +79,27 @@ fn response(message: &[u8]) -> http::Response<tonic::body::Body> {
     response
 }
 
+/// A service that sends back every message of a stream as it comes.
+pub(crate) fn echo() -> AnyChannel {
+    AnyChannel::new(service_fn(async |request: http::Request<tonic::body::Body>| {
+        let ended = async || {
+            let trailers = [("grpc-status".parse().expect("a name"), HeaderValue::from_static("0"))];
+            Ok::<_, Status>(Frame::trailers(HeaderMap::from_iter(trailers)))
+        };
+        let words = BodyStream::new(request.into_body()).chain(stream::once(ended()));
+        let mut response = http::Response::new(tonic::body::Body::new(StreamBody::new(words)));
+        response.headers_mut().insert("content-type", HeaderValue::from_static("application/grpc"));
+        Ok(response)
+    }))
+}
+
 /// The services behind a gateway, and how it treats its callers.
 pub(crate) struct Behind {
     pub(crate) auth: Script,
     pub(crate) config: Script,
     pub(crate) jobs: Script,
+    /// Instead of the script.
+    pub(crate) jobs_channel: Option<AnyChannel>,
     pub(crate) ready: Readiness,
     pub(crate) settings: GatewaySettings,
 }
@@ -91,7 +107,14 @@ pub(crate) struct Behind {
 impl Default for Behind {
     fn default() -> Self {
         let (auth, config, jobs) = (silent(), silent(), silent());
-        Self { auth, config, jobs, ready: Readiness::default(), settings: GatewaySettings::default() }
+        Self {
+            auth,
+            config,
+            jobs,
+            jobs_channel: None,
+            ready: Readiness::default(),
+            settings: GatewaySettings::default(),
+        }
     }
 }
 
@@ -110,12 +133,12 @@ impl Behind {
         let algorithms: Vec<Algorithm> = DEFAULT_ALGORITHMS.to_vec();
         let minter =
             TokenMinter::new(keys.clone(), ISSUER, &algorithms, clock.clone()).expect("a signing key");
-        let backend = |script| Backend::in_process(channel(script), self.ready.clone());
+        let backend = |channel| Backend::in_process(channel, self.ready.clone());
         let gateway = Gateway {
             backends: Backends {
-                auth: backend(self.auth),
-                config: backend(self.config),
-                jobs: backend(self.jobs),
+                auth: backend(channel(self.auth)),
+                config: backend(channel(self.config)),
+                jobs: backend(self.jobs_channel.unwrap_or_else(|| channel(self.jobs))),
             },
             verifier: TokenVerifier::new(ISSUER, algorithms, keys, clock),
             gate: VersionGate::new(DEFAULT_MINIMUM.parse().expect("a version")),
