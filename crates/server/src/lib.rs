@@ -5,6 +5,7 @@ pub mod deadline;
 pub mod guard;
 pub mod identity;
 pub mod limits;
+pub mod malformed;
 pub mod panics;
 pub mod readiness;
 pub mod serve;

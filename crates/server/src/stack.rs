@@ -2,7 +2,7 @@
 //!
 //! Outermost first: telemetry (so that every answer is counted and has a trace), catch-panic, version
 //! gate (a client that is too old learns that before anything else), load shedding, deadline, access
-//! guard, and then the routes.
+//! guard, the rewording of tonic's own answers, and then the routes.
 
 use std::{convert::Infallible, error::Error, sync::Arc};
 
@@ -15,6 +15,7 @@ use crate::{
     deadline::DeadlineLayer,
     guard::{AccessGuardLayer, Guard},
     limits::{Limits, LoadShedLayer},
+    malformed::MalformedLayer,
     panics::CatchPanicLayer,
     telemetry::{Metrics, RpcTelemetryLayer},
     token::TokenVerifier,
@@ -57,6 +58,7 @@ impl Stack {
                 self.access.clone(),
             ))
             .layer(AccessGuardLayer(Guard::new(self.access.clone(), self.verifier.clone())))
+            .layer(MalformedLayer)
             .service(routes.prepare());
         BoxCloneSyncService::new(layers.map_err(|never: Infallible| match never {}))
     }

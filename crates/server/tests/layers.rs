@@ -107,6 +107,30 @@ async fn an_identity_in_the_callers_extensions_counts_for_nothing() {
 }
 
 #[tokio::test]
+async fn a_request_that_cannot_be_decoded_is_the_callers_mistake() {
+    let mesh = Mesh::start();
+    let huge = (u32::MAX).to_be_bytes();
+    for (body, code) in [
+        (vec![], Code::InvalidArgument),
+        (vec![0, 0], Code::InvalidArgument),
+        (vec![0, 0, 0, 0, 9, 1], Code::InvalidArgument),
+        (vec![0, 0, 0, 0, 2, 0xff, 0xff], Code::InvalidArgument),
+        (vec![0, 0, 0, 0, 3, 0x0a, 1, 0xff], Code::InvalidArgument),
+        (vec![7, 0, 0, 0, 0], Code::InvalidArgument),
+        (vec![1, 0, 0, 0, 0], Code::InvalidArgument),
+        ([&[0], huge.as_slice()].concat(), Code::OutOfRange),
+    ] {
+        let request = http::Request::post(format!("/{LOLLIES}/Open"))
+            .header("content-type", "application/grpc")
+            .body(tonic::body::Body::new(http_body_util::Full::from(body.clone())))
+            .unwrap();
+        let answer = mesh.service.clone().oneshot(request).await.unwrap();
+        let status = tonic::Status::from_header_map(answer.headers()).unwrap();
+        assert_eq!(status.code(), code, "{body:?}: {}", status.message());
+    }
+}
+
+#[tokio::test]
 async fn an_rpc_that_is_not_declared_is_not_served() {
     let mesh = Mesh::start();
     let status = mesh.call("Steal", &[]).await.unwrap_err();

@@ -3,7 +3,14 @@
 //! Every call has one, whether or not anything is exported, so that an error can name the trace under
 //! which the logs have it.
 
-use std::{fmt, future::Future};
+use std::{
+    fmt,
+    future::Future,
+    sync::{
+        LazyLock,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use http::{HeaderMap, HeaderValue};
 use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
@@ -28,10 +35,8 @@ pub struct TraceContext {
 impl TraceContext {
     /// A new trace, which nobody asked to record.
     pub fn random() -> Self {
-        // the two halves of a UUID hold 122 random bits, and never none
-        let random = uuid::Uuid::new_v4();
-        let (_, span_id) = uuid::Uuid::new_v4().as_u64_pair();
-        Self { trace_id: random.as_u128(), span_id, sampled: false }
+        let (high, low) = (u128::from(draw()), u128::from(draw()));
+        Self { trace_id: high << 64 | low, span_id: draw(), sampled: false }
     }
 
     /// Reads the `traceparent` of a request. A damaged one counts as none.
@@ -85,8 +90,7 @@ impl TraceContext {
                 sampled: exported.is_sampled(),
             };
         }
-        let fresh = Self::random();
-        caller.map_or(fresh, |caller| Self { span_id: fresh.span_id, ..caller })
+        caller.map_or_else(Self::random, |caller| Self { span_id: draw(), ..caller })
     }
 
     /// The id of the trace, 32 hexadecimal digits.
@@ -110,6 +114,16 @@ impl TraceContext {
             TraceState::NONE,
         )
     }
+}
+
+/// A number that does not come twice and is never 0. Ids need no secrecy, so the system is asked for
+/// randomness once, and the rest is arithmetic (the mixing function of SplitMix64).
+fn draw() -> u64 {
+    static NEXT: LazyLock<AtomicU64> = LazyLock::new(|| AtomicU64::new(uuid::Uuid::new_v4().as_u64_pair().1));
+    let mut mixed = NEXT.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ (mixed >> 31)).max(1)
 }
 
 impl fmt::Display for TraceContext {
