@@ -32,7 +32,7 @@ pub(crate) struct Arguments {
 
 /// Builds, measures, prints.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    run_program(cargo().args(["build", "--release", "--package", "diracx-standalone"]))?;
+    run_program(cargo().args(["build", "--release", "--workspace", "--bin=diracx-standalone"]))?;
     let program = binaries().with_file_name("release").join("diracx-standalone");
     let (mut first, mut again) = (Vec::new(), Vec::new());
     for _ in 0..arguments.runs {

@@ -38,7 +38,7 @@ pub(crate) struct Arguments {
 pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
     println!("Building dirac and diracx-standalone");
     let mut build = cargo();
-    build.args(["build", "--package", "dirac-cli", "--package", "diracx-standalone"]);
+    build.args(["build", "--workspace", "--bin=dirac", "--bin=diracx-standalone"]);
     run_program(if arguments.release { build.arg("--release") } else { &mut build })?;
     let programs = if arguments.release { binaries().with_file_name("release") } else { binaries() };
 

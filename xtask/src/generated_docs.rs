@@ -10,14 +10,16 @@ use crate::shell::{cargo, read, root, run};
 const PROCESSES: &[&str] =
     &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs"];
 
-/// The packages whose programs the documents describe and the end-to-end tests run.
+/// What tells cargo to build every program that the documents describe and the end-to-end tests run. The whole
+/// workspace is selected each time: with part of it, dependencies would be built again with other features.
 pub(crate) const PROGRAMS: &[&str] = &[
-    "--package=diracx-standalone",
-    "--package=diracx-gateway",
-    "--package=diracx-auth",
-    "--package=diracx-config",
-    "--package=diracx-jobs",
-    "--package=dirac-cli",
+    "--workspace",
+    "--bin=diracx-standalone",
+    "--bin=diracx-gateway",
+    "--bin=diracx-auth",
+    "--bin=diracx-config",
+    "--bin=diracx-jobs",
+    "--bin=dirac",
 ];
 
 /// Where `cargo build` puts programs.
@@ -28,7 +30,7 @@ pub(crate) fn binaries() -> PathBuf {
 
 /// Builds the programs and writes the documents.
 pub(crate) fn write() -> Result<()> {
-    run(cargo().args(["build", "--bins"]).args(PROGRAMS))?;
+    run(cargo().args(["build"]).args(PROGRAMS))?;
     for (path, text) in documents()? {
         let path = root().join(path);
         std::fs::create_dir_all(path.parent().context("a document without a directory")?)?;

@@ -56,8 +56,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
                 cargo_step(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
             }),
             Step::Programs => {
-                report
-                    .step("programs", || cargo_step(&[&["build", "--bins", "--locked"], PROGRAMS].concat()));
+                report.step("programs", || cargo_step(&[&["build", "--locked"], PROGRAMS].concat()));
             }
             Step::Docs => report.step("generated docs", || done(generated_docs::check())),
             Step::Tests => test(&mut report),

@@ -8,9 +8,9 @@ use std::{
 
 use anyhow::{Context as _, Result, anyhow, bail};
 
-/// The packages whose programs the suite runs.
-const PACKAGES: &[&str] =
-    &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs", "dirac-cli"];
+/// The programs that the suite runs.
+const PROGRAMS: &[&str] =
+    &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs", "dirac"];
 
 /// Set by `cargo xtask test`, which has built the programs: a second look would only cost time.
 const BUILT: &str = "DIRACX_TEST_PROGRAMS_ARE_BUILT";
@@ -36,9 +36,9 @@ fn build() -> Result<PathBuf> {
     }
     // Several tests may come here at once: cargo takes turns by itself.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-    cargo.args(["build", "--quiet", "--bins"]).current_dir(env!("CARGO_MANIFEST_DIR"));
-    for package in PACKAGES {
-        cargo.args(["--package", package]);
+    cargo.args(["build", "--quiet", "--workspace"]).current_dir(env!("CARGO_MANIFEST_DIR"));
+    for program in PROGRAMS {
+        cargo.args(["--bin", program]);
     }
     if directory.ends_with("release") {
         cargo.arg("--release");
