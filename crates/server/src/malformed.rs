@@ -53,6 +53,7 @@ pub struct Reworded<S> {
     inner: S,
 }
 
+/// What a service gives.
 type Answer = Result<RpcResponse, Infallible>;
 
 impl<S> Service<RpcRequest> for Reworded<S>
@@ -68,24 +69,22 @@ where
     }
 
     fn call(&mut self, request: RpcRequest) -> Self::Future {
-        self.inner.call(request).map(reworded)
+        self.inner.call(request).map(|answer| answer.map(reworded))
     }
 }
 
-fn reworded(answer: Answer) -> Answer {
-    let Ok(response) = answer;
+fn reworded(response: RpcResponse) -> RpcResponse {
     let headers = response.headers();
     let failed = headers.get("grpc-status").is_some_and(|code| code == "13" || code == "2");
     if !failed || headers.contains_key("grpc-status-details-bin") {
-        return Ok(response);
+        return response;
     }
     let status = Status::from_header_map(headers).unwrap_or_else(|| Status::unknown(""));
     let message = status.message();
-    let malformed =
-        status.code() == Code::Internal && DECODING.iter().any(|start| message.starts_with(start));
-    Ok(if malformed {
+    let decoding = DECODING.iter().any(|start| message.starts_with(start));
+    if status.code() == Code::Internal && decoding {
         status::to_status(Malformed(message.to_owned())).into_http()
     } else {
         status::internal(message).into_http()
-    })
+    }
 }

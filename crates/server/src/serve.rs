@@ -46,6 +46,10 @@ const KEEPALIVE_TIMEOUT: Duration = Duration::from_secs(20);
 /// All headers of a request together; a token has less than 2 KiB.
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
+/// The name under which health answers "serving" as long as the process lives, whatever happens around
+/// it. All other names follow [`Readiness`].
+pub const LIVENESS: &str = "liveness";
+
 /// Why serving ends badly.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
@@ -191,6 +195,7 @@ async fn report_health(
     readiness: Readiness,
 ) {
     let mut changes = readiness.subscribe();
+    health.set_service_status(LIVENESS, ServingStatus::Serving).await;
     loop {
         let ready = changes.borrow_and_update().is_ready();
         let status = if ready { ServingStatus::Serving } else { ServingStatus::NotServing };

@@ -274,9 +274,12 @@ async fn calls_are_counted_by_rpc_and_code_and_strangers_under_one_name() {
     mesh.call("Open", &[]).await.unwrap();
     mesh.call("Manage", &[]).await.unwrap_err();
     mesh.call("Steal", &[]).await.unwrap_err();
+    let hung_up = tokio::time::timeout(Duration::from_millis(5), mesh.call("Sleep", &[])).await;
+    assert!(hung_up.is_err());
     let text = mesh.stack.metrics.render();
     for line in [
         "diracx_rpc_requests_total{service=\"test.lollies.v1.LolliesService\",method=\"Open\",code=\"Ok\"} 1",
+        "method=\"Sleep\",code=\"Cancelled\"} 1",
         "method=\"Manage\",code=\"Unauthenticated\"} 1",
         "{service=\"unknown\",method=\"unknown\",code=\"Unimplemented\"} 1",
         "diracx_rpc_in_flight 0",

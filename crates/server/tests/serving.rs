@@ -94,6 +94,7 @@ async fn health_follows_readiness() {
     assert_eq!(served.readiness.problems(), ["config: not loaded yet"]);
     changes.changed().await.unwrap();
     until(|| async { served.health(LOLLIES).await == Ok(2) && served.health("").await == Ok(2) }).await;
+    assert_eq!(served.health("liveness").await, Ok(1), "what is not ready need not be restarted");
     served.readiness.met("config");
     until(|| async { served.health(LOLLIES).await == Ok(1) }).await;
 }

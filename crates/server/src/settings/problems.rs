@@ -32,7 +32,7 @@ impl Problems {
         result.map_err(|error| self.note(name, crate::status::chain(&error))).ok()
     }
 
-    /// A value by its [`FromStr`].
+    /// A value by its [`FromStr`]. Not for secrets: the value is repeated in the problem.
     pub fn parse<T>(&mut self, name: &str, raw: &str) -> Option<T>
     where
         T: FromStr,

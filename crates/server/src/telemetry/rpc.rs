@@ -14,7 +14,7 @@ use tower::{Layer, Service};
 use tracing::Instrument;
 
 use super::{
-    metrics::{Metrics, Series},
+    metrics::{InFlight, Metrics, Series},
     trace_context::{TRACEPARENT, TraceContext},
 };
 use crate::{RpcRequest, RpcResponse, access::AccessTable};
@@ -77,9 +77,7 @@ where
 
     fn call(&mut self, request: RpcRequest) -> Self::Future {
         let rpc = self.layer.known.get(request.uri().path()).unwrap_or(&self.layer.unknown).clone();
-        let metrics = self.layer.metrics.clone();
-        let in_flight = metrics.in_flight();
-        let started = Instant::now();
+        let running = Running::start(&self.layer.metrics, &rpc);
         let span = tracing::info_span!(
             "rpc",
             otel.name = rpc.name,
@@ -94,16 +92,54 @@ where
         let mut inner = std::mem::replace(&mut self.inner, clone);
         let work = async move {
             let Ok(mut response) = inner.call(request).await;
-            drop(in_flight);
-            let (code, took) = (code(&response), started.elapsed());
-            metrics.observe(&rpc.series, code, took);
-            log(&rpc.name, code, took);
+            let code = code(&response);
+            running.end(code);
             if code != Code::Ok {
                 response.headers_mut().insert(TRACEPARENT, context.to_header());
             }
             Ok(response)
         };
         Box::pin(context.scope(work.instrument(span)))
+    }
+}
+
+/// A call that is being worked on. If it is dropped before its end, its caller has hung up.
+struct Running {
+    metrics: Metrics,
+    rpc: Arc<Rpc>,
+    started: Instant,
+    ended: bool,
+    _in_flight: InFlight,
+}
+
+impl Running {
+    fn start(metrics: &Metrics, rpc: &Arc<Rpc>) -> Self {
+        Self {
+            metrics: metrics.clone(),
+            rpc: rpc.clone(),
+            started: Instant::now(),
+            ended: false,
+            _in_flight: metrics.in_flight(),
+        }
+    }
+
+    fn end(mut self, code: Code) {
+        self.ended = true;
+        self.note(code);
+    }
+
+    fn note(&self, code: Code) {
+        let took = self.started.elapsed();
+        self.metrics.observe(&self.rpc.series, code, took);
+        log(&self.rpc.name, code, took);
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.note(Code::Cancelled);
+        }
     }
 }
 
@@ -116,6 +152,7 @@ fn log(rpc: &str, code: Code, took: Duration) {
     let duration_ms = took.as_secs_f64() * 1e3;
     match code {
         Code::Ok => tracing::debug!(duration_ms, "{rpc} answered"),
+        Code::Cancelled => tracing::debug!(duration_ms, "{rpc} not answered, the caller hung up"),
         Code::Internal | Code::Unknown | Code::DataLoss => {
             tracing::error!(duration_ms, code = ?code, "{rpc} failed");
         }
