@@ -26,6 +26,7 @@ use tracing::Instrument;
 
 use crate::{
     cors::{Asking, Cors},
+    counted::Counted,
     error::Refusal,
     grpc::{GrpcRouter, Protocol},
     render::internal_error,
@@ -39,6 +40,7 @@ pub(crate) struct Edge(Arc<Inner>);
 struct Inner {
     cors: Cors,
     gate: VersionGate,
+    counted: Counted,
     rest: Router,
     places: Semaphore,
     settings: GatewaySettings,
@@ -46,10 +48,17 @@ struct Inner {
 }
 
 impl Edge {
-    pub(crate) fn new(gate: VersionGate, settings: &GatewaySettings, rest: Router, grpc: GrpcRouter) -> Self {
+    pub(crate) fn new(
+        gate: VersionGate,
+        settings: &GatewaySettings,
+        counted: Counted,
+        rest: Router,
+        grpc: GrpcRouter,
+    ) -> Self {
         Self(Arc::new(Inner {
             cors: Cors::new(settings.cors_origins.iter().cloned()),
             gate,
+            counted,
             rest,
             places: Semaphore::new(settings.max_concurrent_requests.min(Semaphore::MAX_PERMITS)),
             settings: settings.clone(),
@@ -94,9 +103,12 @@ impl Inner {
         let context = TraceContext::of_span(&span, TraceContext::from_headers(request.headers()));
         span.record("trace_id", tracing::field::display(context.trace_id()));
         let work = async {
+            let series = self.counted.series(request.method(), request.uri().path());
             let started = Instant::now();
             let response = self.guarded(request).await;
-            let duration_ms = started.elapsed().as_secs_f64() * 1e3;
+            let took = started.elapsed();
+            self.counted.answered(&series, response.status(), took);
+            let duration_ms = took.as_secs_f64() * 1e3;
             let status = response.status().as_u16();
             if response.status().is_server_error() {
                 tracing::warn!(duration_ms, status, "request failed");

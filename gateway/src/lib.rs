@@ -4,6 +4,7 @@ mod caller;
 mod connection;
 mod context;
 mod cors;
+mod counted;
 mod edge;
 mod error;
 mod grpc;
@@ -21,7 +22,7 @@ mod tls;
 mod validation;
 
 use axum::Router;
-use diracx_server::{TokenVerifier, version_gate::VersionGate};
+use diracx_server::{TokenVerifier, telemetry::Metrics, version_gate::VersionGate};
 
 pub use context::Backends;
 pub use error::ERROR_REASON;
@@ -43,6 +44,8 @@ pub struct Gateway {
     pub gate: VersionGate,
     /// How it behaves towards its callers.
     pub settings: GatewaySettings,
+    /// Where requests are counted.
+    pub metrics: Metrics,
     /// More REST paths, such as those of an extension or of the development identity provider.
     pub extra: Router,
 }
@@ -58,7 +61,9 @@ impl Gateway {
     pub fn into_router(self) -> Result<Router, GrpcError> {
         let grpc = grpc::GrpcRouter::new(&self.backends)?;
         let context = context::Context::new(self.backends, self.verifier, self.settings.clone());
-        let rest = routes::table().into_router().with_state(context).merge(self.extra);
-        Ok(edge::Edge::new(self.gate, &self.settings, rest, grpc).into_router())
+        let table = routes::table();
+        let counted = counted::Counted::new(&self.metrics, table.paths());
+        let rest = table.into_router().with_state(context).merge(self.extra);
+        Ok(edge::Edge::new(self.gate, &self.settings, counted, rest, grpc).into_router())
     }
 }

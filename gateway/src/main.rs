@@ -15,10 +15,11 @@ fn main() -> ExitCode {
         Ok(settings) => settings,
         Err(code) => return code,
     };
+    let metrics = Metrics::default();
     let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
         let _inside = runtime.enter();
-        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &Metrics::default())?;
-        let result = runtime.block_on(settings.run(shutdown_signal()));
+        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &metrics)?;
+        let result = runtime.block_on(settings.run(metrics, shutdown_signal()));
         guard.shutdown();
         result
     });

@@ -9,6 +9,7 @@ use diracx_core::{Clock, SystemClock, Version};
 use diracx_server::{
     TokenVerifier,
     settings::{Environment, Problems, Resolve, TelemetryArgs, TelemetrySettings},
+    telemetry::Metrics,
     token::{Algorithm, DEFAULT_ALGORITHMS},
     version_gate::{DEFAULT_MINIMUM, VersionGate},
 };
@@ -23,6 +24,9 @@ pub struct Args {
     /// Address and port to listen on.
     #[arg(long, env = "DIRACX_LISTEN", default_value = "127.0.0.1:8000", value_name = "ADDRESS")]
     pub listen: String,
+    /// Address and port of `GET /metrics`, for Prometheus; none unless given.
+    #[arg(long, env = "DIRACX_METRICS_LISTEN", value_name = "ADDRESS")]
+    pub metrics_listen: Option<String>,
     /// Where the auth service is.
     #[arg(
         long,
@@ -87,6 +91,8 @@ pub struct Args {
 pub struct Settings {
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where the numbers can be read.
+    pub metrics_listen: Option<SocketAddr>,
     /// Where the auth service is.
     pub auth: ServerAddress,
     /// Where the config service is.
@@ -115,6 +121,7 @@ impl Resolve for Args {
     fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
         const ALGORITHMS: &str = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS";
         let listen = problems.parse("DIRACX_LISTEN", &self.listen);
+        let metrics_listen = problems.parse_optional("DIRACX_METRICS_LISTEN", self.metrics_listen.as_deref());
         let auth = problems.parse("DIRACX_GATEWAY_AUTH_URL", &self.auth_url);
         let config = problems.parse("DIRACX_GATEWAY_CONFIG_URL", &self.config_url);
         let jobs = problems.parse("DIRACX_GATEWAY_JOBS_URL", &self.jobs_url);
@@ -132,6 +139,7 @@ impl Resolve for Args {
         let telemetry = self.telemetry.resolve(environment, problems);
         Some(Settings {
             listen: listen?,
+            metrics_listen: metrics_listen?,
             auth: auth?,
             config: config?,
             jobs: jobs?,
@@ -166,9 +174,13 @@ fn tls(problems: &mut Problems, certificate: Option<PathBuf>, key: Option<PathBu
     }
 }
 
+async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
 impl Settings {
-    /// Listens and serves until `shutdown`.
-    pub async fn run(self, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
+    /// Listens and serves until `shutdown`, counting in `metrics`.
+    pub async fn run(self, metrics: Metrics, shutdown: impl Future<Output = ()>) -> anyhow::Result<()> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ca = self.ca.as_deref();
         let auth = self.auth.connect(ca)?;
@@ -182,12 +194,15 @@ impl Settings {
             verifier: TokenVerifier::new(self.issuer, self.algorithms, keys, clock),
             gate: self.gate,
             settings: self.gateway.clone(),
+            metrics: metrics.clone(),
             extra: Router::new(),
         };
         let router = gateway.into_router()?;
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", self.listen))?;
+        let listener = bind(self.listen).await?;
+        if let Some(address) = self.metrics_listen {
+            let (listener, router) = (bind(address).await?, metrics.router());
+            diracx_server::spawn(async move { axum::serve(listener, router).await });
+        }
         tracing::info!("the gateway listens on {}", listener.local_addr()?);
         serve(listener, router, &self.gateway, self.tls, shutdown).await?;
         Ok(())

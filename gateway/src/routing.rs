@@ -23,7 +23,7 @@ use crate::{
 #[derive(Default)]
 pub(crate) struct Table {
     router: Router<Context>,
-    paths: Vec<&'static str>,
+    paths: Vec<(&'static str, &'static str)>,
 }
 
 impl Table {
@@ -35,14 +35,19 @@ impl Table {
         handlers: MethodRouter<Context>,
     ) -> Self {
         let refuse = move || async move { method_not_allowed(allow) };
-        self.paths.push(path);
+        self.paths.push((path, allow));
         self.router = self.router.route(path, handlers.head(refuse).fallback(refuse));
         self
     }
 
+    /// Every path with its methods.
+    pub(crate) fn paths(&self) -> &[(&'static str, &'static str)] {
+        &self.paths
+    }
+
     /// The router. A path that exists only with (or without) a slash at its end redirects there; any other is a 404.
     pub(crate) fn into_router(self) -> Router<Context> {
-        let paths: Arc<[&'static str]> = self.paths.into();
+        let paths: Arc<[&'static str]> = self.paths.into_iter().map(|(path, _)| path).collect();
         self.router.fallback(move |request: Request| {
             let response = not_found(&paths, &request);
             async move { response }
@@ -85,7 +90,7 @@ fn with_other_slash(path: &str) -> Option<String> {
 }
 
 /// Whether a path fits a pattern, whose segments in braces fit anything.
-fn matches(pattern: &str, path: &str) -> bool {
+pub(crate) fn matches(pattern: &str, path: &str) -> bool {
     let mut segments = path.split('/');
     let fits = pattern.split('/').all(|wanted| {
         segments

@@ -27,8 +27,11 @@ use crate::{
     tls::Tls,
 };
 
-/// How long until the headers of a request are there, from the first or the last word of the client.
-const HEADER_PATIENCE: Duration = Duration::from_secs(20);
+/// How long until the first request of a connection is there.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// How long until the next one of an HTTP/1.1 connection is: longer than proxies keep theirs (60 s), which must
+/// be the ones to hang up.
+const NEXT_PATIENCE: Duration = Duration::from_secs(75);
 /// How long a connection may be silent in both directions. HTTP/2 is kept talking by pings.
 const IDLE: Duration = Duration::from_secs(180);
 /// A connection that does not answer a ping is closed: its client is gone.
@@ -106,7 +109,7 @@ async fn connection(stream: TcpStream, router: Router, tls: Option<Tls>, drain: 
     }
     match tls {
         None => talk(stream, router, false, drain).await,
-        Some(tls) => match tokio::time::timeout(HEADER_PATIENCE, tls.accept(stream)).await {
+        Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
             Ok(Ok(stream)) => talk(stream, router, true, drain).await,
             Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
             Err(_) => tracing::debug!("no TLS connection came about in time"),
@@ -130,7 +133,7 @@ where
     });
     let service = service.map_result(|result: Result<Response, Infallible>| result);
     let builder = builder();
-    let stream = TokioIo::new(Watched::new(stream, first, HEADER_PATIENCE, IDLE));
+    let stream = TokioIo::new(Watched::new(stream, first, PATIENCE, IDLE));
     let mut connection = pin!(builder.serve_connection(stream, TowerToHyperService::new(service)));
     let drained = async {
         // an error means that the listener is gone, which is the same
@@ -153,7 +156,7 @@ fn builder() -> Builder<TokioExecutor> {
     builder
         .http1()
         .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_PATIENCE)
+        .header_read_timeout(NEXT_PATIENCE)
         .max_buf_size(MAX_HEADER_BYTES as usize);
     builder
         .http2()

@@ -101,6 +101,7 @@ impl Mesh {
             verifier: wiring.verifier.clone(),
             gate: settings.gate.clone(),
             settings: settings.gateway.clone(),
+            metrics: metrics.clone(),
             extra,
         };
         let router = gateway.into_router()?;

@@ -1,22 +1,24 @@
-//! `/api/auth/…`: the device login, tokens, and who the caller is.
+//! `/api/auth/…`: the table of its paths, and the device login.
 
 use axum::{
     extract::{RawQuery, State},
     response::{Html, IntoResponse, Response},
-    routing::{get, post},
+    routing::{delete, get, post},
 };
 use diracx_proto::{
-    auth::v1::{
-        FinishDeviceLoginRequest, GetUserInfoRequest, InitiateDeviceFlowRequest, StartDeviceLoginRequest,
-    },
+    auth::v1::{FinishDeviceLoginRequest, InitiateDeviceFlowRequest, StartDeviceLoginRequest},
     time::whole_seconds,
 };
 use http::{HeaderValue, StatusCode, header::LOCATION};
-use serde_json::{Map, Value, json};
+use serde_json::json;
 
-use super::auth_token::{revoke, token};
+use super::{
+    auth_authorize::{authorize, complete},
+    auth_legacy::legacy_exchange,
+    auth_management::{refresh_tokens, revoke_refresh_token, userinfo},
+    auth_token::{revoke, token},
+};
 use crate::{
-    caller::Caller,
     context::Context,
     error::Refusal,
     outgoing::outgoing,
@@ -28,15 +30,22 @@ use crate::{
 
 const COMPLETE: &str = "/api/auth/device/complete";
 const FINISHED: &str = "/api/auth/device/complete/finished";
+/// Where the identity provider sends the browser of an authorization code login back to.
+pub(super) const AUTHORIZED: &str = "/api/auth/authorize/complete";
 
 pub(super) fn routes(table: Table) -> Table {
     table
         .at("/api/auth/device", "GET, POST", post(initiate_device_flow).get(do_device_flow))
         .at(COMPLETE, "GET", get(finish_device_flow))
         .at(FINISHED, "GET", get(finished))
+        .at("/api/auth/authorize", "GET", get(authorize))
+        .at(AUTHORIZED, "GET", get(complete))
         .at("/api/auth/token", "POST", post(token))
         .at("/api/auth/revoke", "POST", post(revoke))
+        .at("/api/auth/legacy-exchange", "GET", get(legacy_exchange))
         .at("/api/auth/userinfo", "GET", get(userinfo))
+        .at("/api/auth/refresh-tokens", "GET", get(refresh_tokens))
+        .at("/api/auth/refresh-tokens/{jti}", "DELETE", delete(revoke_refresh_token))
 }
 
 async fn initiate_device_flow(
@@ -83,47 +92,44 @@ async fn finish_device_flow(
     url: PublicUrl,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let query = Pairs::parse(query.as_deref().unwrap_or_default());
-    let error = query.get("error").unwrap_or_default().to_owned();
-    let mut problems = Problems::default();
-    let code = match query.get("code") {
-        None if !error.is_empty() => Some(String::new()),
-        _ => query.required(&mut problems, "code"),
-    };
-    let state = query.required(&mut problems, "state");
-    let (code, state) = problems.none_or(code.zip(state))?;
-    let error_description = query.get("error_description").unwrap_or_default().to_owned();
+    let Callback { code, state, error, error_description } = Callback::read(query.as_deref())?;
     let callback_url = url.at(COMPLETE);
     let request = FinishDeviceLoginRequest { code, state, callback_url, error, error_description };
     context.auth().finish_device_login(outgoing(request)).await?;
     redirect(&url.at(FINISHED))
 }
 
+/// What a browser brings back from an identity provider.
+pub(super) struct Callback {
+    pub(super) code: String,
+    pub(super) state: String,
+    pub(super) error: String,
+    pub(super) error_description: String,
+}
+
+impl Callback {
+    /// A code, or an error in its place; never neither.
+    pub(super) fn read(query: Option<&str>) -> Result<Self, Refusal> {
+        let query = Pairs::parse(query.unwrap_or_default());
+        let error = query.get("error").unwrap_or_default().to_owned();
+        let mut problems = Problems::default();
+        let code = match query.get("code") {
+            None if !error.is_empty() => Some(String::new()),
+            _ => query.required(&mut problems, "code"),
+        };
+        let state = query.required(&mut problems, "state");
+        let (code, state) = problems.none_or(code.zip(state))?;
+        let error_description = query.get("error_description").unwrap_or_default().to_owned();
+        Ok(Self { code, state, error, error_description })
+    }
+}
+
 async fn finished() -> Response {
     Html("<h1>Please close the window</h1>").into_response()
 }
 
-async fn userinfo(State(context): State<Context>, caller: Caller) -> Result<Response, Refusal> {
-    let user = context.auth().get_user_info(caller.request(GetUserInfoRequest {})).await?.into_inner();
-    let policies: Map<String, Value> =
-        user.policies.into_iter().map(|(policy, text)| (policy, policy_value(text))).collect();
-    let answer = json!({
-        "sub": user.sub,
-        "vo": user.vo,
-        "dirac_group": user.dirac_group,
-        "policies": policies,
-        "properties": user.properties,
-        "preferred_username": user.preferred_username,
-    });
-    Ok(json_response(StatusCode::OK, &answer))
-}
-
-/// What a policy wrote is JSON; should it not be, it is shown as it is.
-fn policy_value(text: String) -> Value {
-    serde_json::from_str(&text).unwrap_or(Value::String(text))
-}
-
-fn redirect(target: &str) -> Result<Response, Refusal> {
+/// Sends a browser on.
+pub(super) fn redirect(target: &str) -> Result<Response, Refusal> {
     let location = HeaderValue::try_from(target).map_err(|_| {
         tracing::error!("a redirect target is no URL");
         Refusal::Failed(tonic::Status::internal("a redirect target is no URL"))

@@ -1,6 +1,9 @@
 //! The REST interface of DiracX: one file per router, each route extracts, calls, renders.
 
 mod auth;
+mod auth_authorize;
+mod auth_legacy;
+mod auth_management;
 mod auth_token;
 pub(crate) mod config;
 mod health;

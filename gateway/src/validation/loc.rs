@@ -28,6 +28,8 @@ pub(crate) enum Segment {
 impl<'a> Loc<'a> {
     /// The body itself.
     pub(crate) const BODY: Loc<'static> = Loc { parent: None, step: Step::Name("body") };
+    /// The headers.
+    pub(crate) const HEADER: Loc<'static> = Loc { parent: None, step: Step::Name("header") };
     /// The query.
     pub(crate) const QUERY: Loc<'static> = Loc { parent: None, step: Step::Name("query") };
 

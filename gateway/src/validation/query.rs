@@ -48,6 +48,16 @@ impl Pairs {
         found.map(str::to_owned)
     }
 
+    /// A text that must be this one.
+    pub(crate) fn literal(&self, problems: &mut Problems, name: &str, only: &str) -> Option<String> {
+        let text = self.required(problems, name)?;
+        if text == only {
+            return Some(text);
+        }
+        problems.not_one_of("literal_error", &Loc::QUERY.field(name), &[only], &Value::String(text));
+        None
+    }
+
     /// A value that has a default, read by one of the functions for types.
     pub(crate) fn or<T>(
         &self,

@@ -10,6 +10,7 @@ use diracx_core::{Clock, SystemClock};
 use diracx_gateway::{Backend, Backends, Gateway, GatewaySettings, serve};
 use diracx_server::{
     KeyStore, Readiness, TokenMinter, TokenVerifier,
+    telemetry::Metrics,
     token::{Algorithm, DEFAULT_ALGORITHMS},
     version_gate::{DEFAULT_MINIMUM, VersionGate},
 };
@@ -143,6 +144,7 @@ impl Behind {
             verifier: TokenVerifier::new(ISSUER, algorithms, keys, clock),
             gate: VersionGate::new(DEFAULT_MINIMUM.parse().expect("a version")),
             settings: self.settings.clone(),
+            metrics: Metrics::default(),
             extra: Router::new(),
         };
         let router = gateway.into_router().expect("the contract can be reflected");
