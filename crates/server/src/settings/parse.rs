@@ -30,7 +30,7 @@ impl Failure {
             Self::Problems(problems) => {
                 let count = problems.all().len();
                 let noun = if count == 1 { "setting is" } else { "settings are" };
-                eprintln!("{count} {noun} not usable:\n{problems}");
+                eprint!("{count} {noun} not usable:\n{problems}");
                 ExitCode::from(EXIT_USAGE)
             }
         }

@@ -109,7 +109,7 @@ impl Key {
                 let n = bytes(document, "n")?.ok_or("n is missing")?;
                 let e = bytes(document, "e")?.ok_or("e is missing")?;
                 // the sizes that signatures are verified for
-                if !(256..=1025).contains(&n.len()) {
+                if !(256..=1024).contains(&n.len()) {
                     return Err("RSA keys must have 2048 to 8192 bits");
                 }
                 (Algorithm::Rs256, PublicKey::Rsa { n, e })

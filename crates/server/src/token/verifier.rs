@@ -1,12 +1,6 @@
 //! From the text of an authorization header to an [`Identity`].
 
-use std::{
-    fmt,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::{fmt, sync::Arc};
 
 use diracx_core::Clock;
 use moka::sync::Cache;
@@ -30,14 +24,14 @@ struct Inner {
     keys: KeySource,
     clock: Arc<dyn Clock>,
     verified: Cache<Arc<str>, Verified>,
-    /// The generation of the keys that everything in the cache was verified with.
-    generation: AtomicU64,
 }
 
 #[derive(Clone)]
 struct Verified {
     identity: Arc<Identity>,
     exp: i64,
+    /// Of the keys, before they were asked for.
+    generation: u64,
 }
 
 impl fmt::Debug for TokenVerifier {
@@ -71,7 +65,6 @@ impl TokenVerifier {
             keys: keys.into(),
             clock,
             verified,
-            generation: AtomicU64::new(0),
         };
         Self { inner: Arc::new(inner) }
     }
@@ -85,10 +78,8 @@ impl TokenVerifier {
     pub async fn verify(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
         let inner = &*self.inner;
         let generation = inner.keys.generation();
-        if inner.generation.swap(generation, Ordering::Relaxed) != generation {
-            inner.verified.invalidate_all();
-        }
-        if let Some(known) = inner.verified.get(token) {
+        // what other keys verified counts no more
+        if let Some(known) = inner.verified.get(token).filter(|known| known.generation == generation) {
             if known.exp >= inner.clock.now().timestamp() {
                 return Ok(known.identity);
             }
@@ -98,7 +89,7 @@ impl TokenVerifier {
         let payload = self.payload(token).await?;
         let (identity, exp) = inner.identity(token, &payload)?;
         let identity = Arc::new(identity);
-        inner.verified.insert(Arc::from(token), Verified { identity: identity.clone(), exp });
+        inner.verified.insert(Arc::from(token), Verified { identity: identity.clone(), exp, generation });
         Ok(identity)
     }
 
