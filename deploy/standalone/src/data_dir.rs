@@ -130,6 +130,11 @@ impl DataDir {
     }
 }
 
+/// Whether a start on this directory would have the development identity provider. Changes nothing.
+pub fn would_use_dev_idp(data_dir: &Path) -> bool {
+    fs::read_to_string(data_dir.join("config/default.yml")).map_or(true, |text| dev_config::uses_any(&text))
+}
+
 /// A configuration of ours.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Configuration {

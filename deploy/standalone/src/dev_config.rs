@@ -8,7 +8,7 @@ const CLIENT_ID: &str = "diracx-dev";
 /// A configuration that sends people to `issuer`.
 pub fn new(issuer: &str) -> String {
     format!(
-        r#"# The configuration of this development installation, made by diracx-standalone at its first start.
+        r"# The configuration of this development installation, made by diracx-standalone at its first start.
 # Edit it as you like, also while the server runs: changes are served within seconds.
 #
 # Everybody below can log in without a password, on this machine only. The IdP's URL is kept in step with
@@ -42,7 +42,7 @@ Operations:
     Services:
       JobMonitoring:
         GlobalJobsInfo: false
-"#,
+",
         path = dev_idp::PATH,
     )
 }
@@ -60,6 +60,11 @@ pub fn with_issuer(text: &str, issuer: &str) -> String {
 /// Whether the configuration sends anybody to `issuer`.
 pub fn uses(text: &str, issuer: &str) -> bool {
     text.lines().filter_map(provider).any(|provider| provider == issuer)
+}
+
+/// Whether the configuration sends anybody to a development identity provider, wherever it was.
+pub fn uses_any(text: &str) -> bool {
+    text.lines().any(|line| provider(line).is_some())
 }
 
 /// The URL on a line such as `URL: http://127.0.0.1:8000/dev-idp`.

@@ -77,6 +77,7 @@ impl Standalone {
     /// If anything that is needed cannot be had. Then nothing runs.
     pub async fn start(given: &Given, metrics: Metrics) -> Result<RunningStandalone, StartError> {
         let place = given.place()?;
+        refuse_strangers(&place)?;
         let data = DataDir::open(&place.data_dir)?;
         // Where we are must be known before the configuration is; a fixed port is taken later, when all is well.
         let early = if place.listen.port() == 0 { Some(bind(place.listen).await?) } else { None };
@@ -139,6 +140,24 @@ impl RunningStandalone {
     }
 }
 
+/// The development identity provider lets anybody in, so it may not be where others can reach it.
+fn refuse_strangers(place: &Place) -> Result<(), Failure> {
+    let reachable = !place.listen.ip().is_loopback();
+    if !(reachable && place.own_configuration && data_dir::would_use_dev_idp(&place.data_dir)) {
+        return Ok(());
+    }
+    let mut problems = Problems::default();
+    problems.note(
+        "--listen",
+        format_args!(
+            "the development identity provider lets anybody in, so it is refused on {}; listen on 127.0.0.1, or \
+             set DIRACX_CONFIG_BACKEND_URL to a configuration with an identity provider of yours",
+            place.listen
+        ),
+    );
+    Err(Failure::Problems(problems))
+}
+
 /// The settings, completed by the data directory; and the development identity provider, if there is one.
 fn settings_at(
     given: &Given,
@@ -162,18 +181,6 @@ fn settings_at(
         let configuration = data.configuration(&issuer)?;
         defaults.push(("DIRACX_CONFIG_BACKEND_URL", configuration.source));
         dev_idp = Some(issuer).filter(|_| configuration.uses_dev_idp);
-    }
-    if dev_idp.is_some() && !place.listen.ip().is_loopback() {
-        let mut problems = Problems::default();
-        problems.note(
-            "--listen",
-            format_args!(
-                "the development identity provider lets anybody in, so it is refused on {}; listen on 127.0.0.1, \
-                 or set DIRACX_CONFIG_BACKEND_URL to a configuration with an identity provider of yours",
-                place.listen
-            ),
-        );
-        return Err(Failure::Problems(problems).into());
     }
     Ok((given.complete(defaults)?, dev_idp))
 }

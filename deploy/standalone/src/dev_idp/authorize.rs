@@ -22,7 +22,8 @@ pub(super) struct Login {
     pub(super) code_challenge: String,
     code_challenge_method: String,
     pub(super) nonce: Option<String>,
-    login_hint: Option<String>,
+    #[serde(rename = "login_hint")]
+    hint: Option<String>,
 }
 
 /// Answers with a page to click on, or, if the request says who it is, with the way back.
@@ -41,7 +42,7 @@ pub(super) async fn authorize(
     if let Err(problem) = login.check() {
         return refusal(problem);
     }
-    let Some(name) = login.login_hint.clone().or_else(|| basic_user(&headers)) else {
+    let Some(name) = login.hint.clone().or_else(|| basic_user(&headers)) else {
         return page::choose(&login, &people).into_response();
     };
     match people.into_iter().find(|person| person.name == name) {

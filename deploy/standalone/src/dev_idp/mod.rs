@@ -8,6 +8,8 @@ mod authorize;
 mod codes;
 mod page;
 mod people;
+#[cfg(test)]
+mod tests;
 mod token;
 
 use std::sync::Arc;

@@ -7,8 +7,8 @@ use diracx_client::AnyChannel;
 use diracx_core::{Clock, JobId, JobStatus};
 use diracx_proto::{
     common::v1::{
-        Cell, Filter, ScalarCondition, ScalarOperator, SearchSpec, SearchValue, SortSpec, VectorCondition,
-        VectorOperator, cell, filter, search_value,
+        Cell, Filter, SearchSpec, SearchValue, SortSpec, VectorCondition, VectorOperator, cell, filter,
+        search_value,
     },
     jobs::v1::{
         self as pb, GetJobDescriptionsRequest, JobStatusUpdates, SearchJobsRequest, SetJobStatusesRequest,
@@ -86,11 +86,12 @@ impl Api {
         Self { client: diracx_client::jobs(channel), token, clock }
     }
 
-    /// The oldest jobs that nobody has looked at yet.
-    pub(super) async fn received(&self, most: usize) -> Result<Vec<JobId>, CallError> {
-        let filter = scalar("Status", ScalarOperator::Eq, JobStatus::Received.as_str());
-        let rows = self.search(filter, &["JobID"], most).await?;
-        rows.iter().map(|row| job_id(row.first())).collect()
+    /// The oldest jobs that nobody has looked at yet: Received, or Submitting. The latter are those of a
+    /// parametric description, which DiracX leaves to DIRAC to confirm; made at once, they need no confirmation.
+    pub(super) async fn untaken(&self, most: usize) -> Result<Vec<(JobId, JobStatus)>, CallError> {
+        let values = [JobStatus::Received, JobStatus::Submitting].map(JobStatus::as_str);
+        let values = values.map(|status| search_value::Value::StringValue(status.to_owned()));
+        self.with_statuses(one_of("Status", values), most).await
     }
 
     /// The statuses of these jobs; a job that is gone is left out.
@@ -99,22 +100,18 @@ impl Api {
             return Ok(Vec::new());
         }
         let values = jobs.iter().map(|job| search_value::Value::IntValue(job.get()));
-        let condition = VectorCondition {
-            operator: VectorOperator::In.into(),
-            values: values.map(|value| SearchValue { value: Some(value) }).collect(),
+        self.with_statuses(one_of("JobID", values), jobs.len()).await
+    }
+
+    async fn with_statuses(&self, filter: Filter, most: usize) -> Result<Vec<(JobId, JobStatus)>, CallError> {
+        let job = |row: &Vec<Cell>| match row.iter().map(|cell| cell.kind.as_ref()).collect::<Vec<_>>()[..] {
+            [Some(cell::Kind::IntValue(job)), Some(cell::Kind::StringValue(status))] => {
+                let status = status.parse().map_err(|_| CallError::Nonsense("an unknown status"))?;
+                Ok((JobId(*job), status))
+            }
+            _ => Err(CallError::Nonsense("a job without number and status")),
         };
-        let filter =
-            Filter { parameter: "JobID".to_owned(), condition: Some(filter::Condition::Vector(condition)) };
-        let rows = self.search(filter, &["JobID", "Status"], jobs.len()).await?;
-        rows.iter()
-            .map(|row| match row.get(1).and_then(|cell| cell.kind.as_ref()) {
-                Some(cell::Kind::StringValue(status)) => {
-                    let status = status.parse().map_err(|_| CallError::Nonsense("an unknown status"))?;
-                    Ok((job_id(row.first())?, status))
-                }
-                _ => Err(CallError::Nonsense("a job without a status")),
-            })
-            .collect()
+        self.search(filter, &["JobID", "Status"], most).await?.iter().map(job).collect()
     }
 
     /// The JDLs of these jobs, as they are to be executed; or why there is none.
@@ -137,16 +134,19 @@ impl Api {
 
     /// Tells the same about several jobs; returns those whose status is now the last one told.
     pub(super) async fn tell(&self, jobs: &[JobId], news: &[News]) -> Result<Vec<JobId>, CallError> {
-        let Some(last) = news.last() else { return Ok(Vec::new()) };
+        let Some(last) = news.last().filter(|_| !jobs.is_empty()) else { return Ok(Vec::new()) };
         // A record is known by its time: each of them gets its own.
         let now = self.clock.now();
         let records: Vec<_> =
-            (0..).zip(news).map(|(i, news)| news.record(now + TimeDelta::milliseconds(i))).collect();
+            (0..).zip(news).map(|(i, news)| news.record(now + TimeDelta::microseconds(i))).collect();
         let update = |job: &JobId| JobStatusUpdates { job_id: job.get(), records: records.clone() };
         let request = SetJobStatusesRequest { updates: jobs.iter().map(update).collect(), force: false };
         let answer = self.client.clone().set_job_statuses(self.signed(request)?).await?.into_inner();
         let wanted = i32::from(pb::JobStatus::from(last.status));
-        let came_there = |outcome: &pb::JobStatusOutcome| matches!(&outcome.result, Some(job_status_outcome::Result::Change(change)) if change.status == Some(wanted));
+        let came_there = |outcome: &pb::JobStatusOutcome| match &outcome.result {
+            Some(job_status_outcome::Result::Change(change)) => change.status == Some(wanted),
+            _ => false,
+        };
         Ok(answer.outcomes.iter().filter(|outcome| came_there(outcome)).map(|o| JobId(o.job_id)).collect())
     }
 
@@ -177,15 +177,8 @@ impl Api {
     }
 }
 
-fn scalar(parameter: &str, operator: ScalarOperator, value: &str) -> Filter {
-    let value = SearchValue { value: Some(search_value::Value::StringValue(value.to_owned())) };
-    let condition = ScalarCondition { operator: operator.into(), value: Some(value) };
-    Filter { parameter: parameter.to_owned(), condition: Some(filter::Condition::Scalar(condition)) }
-}
-
-fn job_id(cell: Option<&Cell>) -> Result<JobId, CallError> {
-    match cell.and_then(|cell| cell.kind.as_ref()) {
-        Some(cell::Kind::IntValue(id)) => Ok(JobId(*id)),
-        _ => Err(CallError::Nonsense("a job without a number")),
-    }
+fn one_of(parameter: &str, values: impl IntoIterator<Item = search_value::Value>) -> Filter {
+    let values = values.into_iter().map(|value| SearchValue { value: Some(value) }).collect();
+    let condition = VectorCondition { operator: VectorOperator::In.into(), values };
+    Filter { parameter: parameter.to_owned(), condition: Some(filter::Condition::Vector(condition)) }
 }

@@ -144,8 +144,9 @@ impl LocalExecutor {
     /// Takes as many jobs as there are free slots.
     async fn take(&mut self) -> Result<(), CallError> {
         let free = self.slots.saturating_sub(self.running.len());
-        let mut jobs = self.api.received(free).await?;
-        jobs.retain(|job| !self.running.contains_key(job));
+        let untaken = self.api.untaken(free).await?;
+        let mut jobs: Vec<JobId> =
+            untaken.iter().map(|(job, _)| *job).filter(|job| !self.running.contains_key(job)).collect();
         if jobs.is_empty() {
             return Ok(());
         }
@@ -159,16 +160,7 @@ impl LocalExecutor {
         }
         jobs.retain(|job| directories.contains_key(job));
         let descriptions = self.api.descriptions(&jobs).await?;
-        let took = self
-            .api
-            .tell(
-                &jobs,
-                &[
-                    News::new(JobStatus::Waiting, "Pilot Agent Submission"),
-                    News::new(JobStatus::Matched, "Assigned"),
-                ],
-            )
-            .await?;
+        let took = self.claim(&jobs, &untaken).await?;
         for (job, description) in jobs.into_iter().zip(descriptions) {
             if let Some(scratch) = directories.remove(&job).filter(|_| took.contains(&job)) {
                 let (stop, stopped) = watch::channel(false);
@@ -177,6 +169,20 @@ impl LocalExecutor {
             }
         }
         Ok(())
+    }
+
+    /// Makes jobs ours. Returns those that are; somebody may have killed the others meanwhile.
+    async fn claim(&self, jobs: &[JobId], found: &[(JobId, JobStatus)]) -> Result<Vec<JobId>, CallError> {
+        let news = [
+            News::new(JobStatus::Received, "Job accepted"),
+            News::new(JobStatus::Waiting, "Pilot Agent Submission"),
+            News::new(JobStatus::Matched, "Assigned"),
+        ];
+        let (submitting, received): (Vec<JobId>, Vec<JobId>) =
+            jobs.iter().partition(|job| found.contains(&(**job, JobStatus::Submitting)));
+        let mut took = self.api.tell(&received, &news[1..]).await?;
+        took.extend(self.api.tell(&submitting, &news).await?);
+        Ok(took)
     }
 
     fn ended(&mut self, ended: Result<JobId, tokio::task::JoinError>) {

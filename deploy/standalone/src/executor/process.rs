@@ -239,3 +239,7 @@ pub(super) fn kill_everything_below(directory: &Path) {
         }
     }
 }
+
+#[cfg(test)]
+#[path = "process_tests.rs"]
+mod tests;
