@@ -16,7 +16,7 @@ pub use observe::observe;
 
 use diracx_db::Deadline;
 use diracx_proto::{FILE_DESCRIPTOR_SET, jobs::v1::jobs_service_server::JobsServiceServer};
-use diracx_server::{AccessTable, RpcService, Stack, access::AccessError};
+use diracx_server::{AccessTable, RpcService, Stack, access::AccessError, with_message_limits};
 use tonic::service::Routes;
 
 /// Who may call what, as the contract declares it.
@@ -24,19 +24,13 @@ pub fn access() -> Result<AccessTable, AccessError> {
     AccessTable::from_descriptor_set(FILE_DESCRIPTOR_SET, &["diracx.jobs.v1.JobsService"])
 }
 
-/// How large a message may be: a bulk of job descriptions in, a page of 10,000 jobs out.
-const MOST_BYTES_IN: usize = 32 << 20;
-const MOST_BYTES_OUT: usize = 64 << 20;
-
 /// `JobsService` with every layer around it, for a port or for clients in the same process.
 pub fn service(deps: Deps, stack: &Stack) -> RpcService {
-    let service = JobsServiceServer::new(service::Service { deps })
-        .max_decoding_message_size(MOST_BYTES_IN)
-        .max_encoding_message_size(MOST_BYTES_OUT);
-    stack.layered(Routes::new(service))
+    let server = with_message_limits!(JobsServiceServer::new(service::Service { deps }), stack.limits);
+    stack.layered(Routes::new(server))
 }
 
 /// When the caller of the current rpc stops waiting.
 fn deadline() -> Deadline {
-    Deadline(diracx_server::Deadline::current().map(|deadline| deadline.at().into_std()))
+    diracx_server::Deadline::current_instant().into()
 }
