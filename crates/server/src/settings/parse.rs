@@ -1,8 +1,11 @@
 //! From arguments and environment to settings, or to everything that is wrong with them.
 
-use std::{ffi::OsString, process::ExitCode};
+use std::{
+    ffi::{OsStr, OsString},
+    process::ExitCode,
+};
 
-use clap::{Command, Parser};
+use clap::{Command, Parser, builder::Resettable};
 
 use super::{Environment, Problems, Resolve};
 
@@ -74,6 +77,10 @@ fn with_environment(command: Command, environment: &Environment) -> Command {
     command
         .mut_args(|argument| {
             let value = argument.get_env().and_then(|name| environment.get(name.to_str()?));
+            // clap would ask the process's environment first, which need not be the one that counts
+            let of_process = argument.get_env().and_then(std::env::var_os);
+            let differs = of_process.as_deref() != value.map(OsStr::new);
+            let argument = if differs { argument.env(Resettable::Reset) } else { argument };
             match value.map(str::to_owned) {
                 Some(value) => argument.required(false).default_value(value).hide_default_value(true),
                 None => argument,
