@@ -1,0 +1,207 @@
+//! The services that are served, over a real database each, and everybody who may want something from them.
+
+use std::{sync::Arc, time::Duration};
+
+use bytes::{Buf as _, BufMut as _, Bytes};
+use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
+use diracx_client::{AnyChannel, ConfigFollower, in_process};
+use diracx_config::{ConfigKeeper, ConfigSource};
+use diracx_core::{Clock, SystemClock, config::Config};
+use diracx_jobs::store::{self, JobDatabases};
+use diracx_server::{AccessTable, Stack, limits::Limits, telemetry::Metrics, version_gate::VersionGate};
+use diracx_testkit::{BadToken, TestDatabase, TestIssuer};
+use diracx_tests::identity_provider::IdentityProvider;
+use serde_json::{Value, json};
+use tonic::{
+    Request, Status,
+    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
+};
+
+/// Where a web page lets its visitors return to.
+pub(crate) const REDIRECT: &str = "http://web.invalid/callback";
+
+/// How long the first answer of a stream may take before the silence counts as being let in.
+const SILENCE: Duration = Duration::from_secs(2);
+
+/// Everybody who calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Caller {
+    /// Without a token.
+    Anonymous,
+    /// With a token that ended an hour ago.
+    Expired,
+    /// Somebody of the testkit, by role.
+    Person(&'static str),
+    /// A part of the system.
+    Component(String),
+}
+
+/// The services, and what tokens and logins need.
+pub(crate) struct World {
+    pub(crate) auth: AnyChannel,
+    config: AnyChannel,
+    pub(crate) jobs: AnyChannel,
+    pub(crate) clock: Arc<dyn Clock>,
+    issuer: TestIssuer,
+    // Kept for as long as the services need them.
+    _idp: IdentityProvider,
+    _database: TestDatabase,
+    _directory: tempfile::TempDir,
+}
+
+/// Two VOs that keep their jobs to their owners; everybody of the testkit is in the first but dave.
+fn document(idp: &str) -> Value {
+    let vo = |users: Value, groups: Value| json!({"IdP": {"URL": idp, "ClientID": "x"}, "DefaultGroup": "user", "Users": users, "Groups": groups});
+    let alice = "11111111-aaaa-4aaa-8aaa-000000000001";
+    let group = json!({"Properties": ["NormalUser"], "Users": [alice]});
+    json!({
+        "DIRAC": {},
+        "Registry": {
+            "alpha": vo(json!({alice: {"PreferedUsername": "alice"}}), json!({"user": group.clone(), "alpha_user": group})),
+            "beta": vo(json!({}), json!({"user": {"Properties": ["NormalUser"], "Users": []}})),
+        },
+        "Operations": {"Defaults": {"Services": {"JobMonitoring": {"GlobalJobsInfo": false}}}},
+    })
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let issuer = TestIssuer::new(clock.clone()).unwrap();
+        let idp = IdentityProvider::start().await.unwrap();
+        let document = document(&idp.base);
+        let database = TestDatabase::sqlite();
+        let directory = tempfile::tempdir().unwrap();
+        let stack = |access: AccessTable| Stack {
+            access: Arc::new(access),
+            verifier: issuer.verifier(),
+            gate: VersionGate::new("0.0.1a1".parse().unwrap()),
+            limits: Limits::default(),
+            metrics: Metrics::default(),
+        };
+        let follower = || ConfigFollower::fixed(Config::from_value(document.clone()).unwrap());
+
+        let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
+        let settings =
+            AuthSettings { allowed_redirects: vec![REDIRECT.to_owned()], ..AuthSettings::new(key) };
+        let db = AuthDb::open(&database.url("AuthDB").await, 4).await.unwrap();
+        let token = issuer.settings().clone();
+        let deps = diracx_auth::Deps::new(db, follower(), clock.clone(), settings, token).unwrap();
+        let auth = in_process(diracx_auth::service(deps, &stack(diracx_auth::access().unwrap())));
+
+        let path = directory.path().join("default.yml");
+        std::fs::write(&path, document.to_string()).unwrap();
+        let source = ConfigSource::open(path.to_str().unwrap()).unwrap();
+        let keeper = ConfigKeeper::start(source, clock.clone(), Duration::from_secs(86_400)).await;
+        let config = in_process(diracx_config::service(keeper, &stack(diracx_config::access().unwrap())));
+
+        let databases = JobDatabases {
+            job_db: database.url("JobDB").await,
+            job_logging_db: database.url("JobLoggingDB").await,
+            connections: 4,
+        };
+        store::migrate(&databases).await.unwrap();
+        let deps = diracx_jobs::Deps {
+            store: store::open(&databases).await.unwrap(),
+            config: follower(),
+            clock: clock.clone(),
+            most_jobs_at_once: 20,
+        };
+        let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
+        Self { auth, config, jobs, clock, issuer, _idp: idp, _database: database, _directory: directory }
+    }
+
+    /// Sends an encoded message to an rpc; what came back, encoded. Of a stream, the beginning.
+    pub(crate) async fn call(
+        &self,
+        caller: &Caller,
+        path: &str,
+        message: Vec<u8>,
+        streaming: bool,
+    ) -> Result<Vec<Bytes>, Status> {
+        let mut request = Request::new(Bytes::from(message));
+        if let Some(token) = self.token(caller) {
+            request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().unwrap());
+        }
+        let channel = match path.split('.').nth(1) {
+            Some("auth") => &self.auth,
+            Some("config") => &self.config,
+            Some("jobs") => &self.jobs,
+            _ => panic!("{path} is served by nobody here"),
+        };
+        let mut grpc = tonic::client::Grpc::new(channel.clone());
+        grpc.ready().await.unwrap();
+        let path = path.parse().unwrap();
+        let mut answers = grpc.server_streaming(request, path, AsItIs).await?.into_inner();
+        if streaming {
+            let first = tokio::time::timeout(SILENCE, answers.message()).await;
+            return Ok(first.unwrap_or(Ok(None))?.into_iter().collect());
+        }
+        let mut all = Vec::new();
+        while let Some(answer) = answers.message().await? {
+            all.push(answer);
+        }
+        Ok(all)
+    }
+
+    fn token(&self, caller: &Caller) -> Option<String> {
+        match caller {
+            Caller::Anonymous => None,
+            Caller::Expired => Some(self.issuer.bad_token(BadToken::Expired).unwrap()),
+            Caller::Person(role) => Some(self.person(role)),
+            Caller::Component(name) => Some(self.issuer.component(name).get().unwrap().to_string()),
+        }
+    }
+
+    fn person(&self, role: &str) -> String {
+        self.issuer.minter().mint(&self.issuer.claims(role).unwrap()).unwrap()
+    }
+
+    /// The claims of somebody's token.
+    pub(crate) fn claims(&self, role: &str) -> diracx_server::token::AccessClaims {
+        self.issuer.claims(role).unwrap()
+    }
+
+    /// A request of alice.
+    pub(crate) fn as_alice<T>(&self, message: T) -> Request<T> {
+        self.issuer.actor("alice").unwrap().request(message).unwrap()
+    }
+}
+
+/// Messages as the bytes they are: the matrix knows no types.
+#[derive(Debug, Clone, Copy, Default)]
+struct AsItIs;
+
+impl Codec for AsItIs {
+    type Encode = Bytes;
+    type Decode = Bytes;
+    type Encoder = Self;
+    type Decoder = Self;
+
+    fn encoder(&mut self) -> Self {
+        Self
+    }
+
+    fn decoder(&mut self) -> Self {
+        Self
+    }
+}
+
+impl Encoder for AsItIs {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
+        to.put(item);
+        Ok(())
+    }
+}
+
+impl Decoder for AsItIs {
+    type Item = Bytes;
+    type Error = Status;
+
+    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
+        Ok(Some(from.copy_to_bytes(from.remaining())))
+    }
+}
