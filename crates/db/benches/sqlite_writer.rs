@@ -28,7 +28,7 @@ const RUN: Duration = Duration::from_secs(3);
 fn schema() -> String {
     let columns = COLUMNS.iter().map(|name| format!("{name} TEXT NOT NULL")).collect::<Vec<_>>().join(", ");
     let indexes: String =
-        COLUMNS[..10].iter().map(|name| format!("CREATE INDEX I{name} ON Jobs ({name});")).collect();
+        COLUMNS[..10].iter().map(|name| format!("CREATE INDEX Index{name} ON Jobs ({name});")).collect();
     format!(
         "PRAGMA journal_mode = WAL; CREATE TABLE Jobs (Id INTEGER PRIMARY KEY, {columns}); {indexes} \
          CREATE TABLE Records (Id INTEGER PRIMARY KEY, Status TEXT NOT NULL);"
