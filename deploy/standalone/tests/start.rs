@@ -83,6 +83,18 @@ fn the_first_start_needs_nothing_and_the_second_finds_everything() {
 }
 
 #[test]
+fn a_variable_that_is_empty_is_one_that_is_not_set() {
+    let data = TempDir::new().unwrap();
+    let running = Running::start(
+        program(data.path())
+            .env("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", "")
+            .env("DIRACX_CONFIG_BACKEND_URL", "")
+            .env("DIRACX_DB_URL_JOBDB", ""),
+    );
+    assert!(running.get("/api/health/live").starts_with("HTTP/1.1 200"));
+}
+
+#[test]
 fn with_a_configuration_of_ones_own_there_is_no_development_provider() {
     let data = TempDir::new().unwrap();
     let own = data.path().join("own.yml");

@@ -289,7 +289,7 @@ async fn tell(api: &Api, job: JobId, news: News) {
         match api.tell(&[job], std::slice::from_ref(&news)).await {
             Ok(_) => return,
             Err(error) => {
-                tracing::warn!(job.id = job.get(), "cannot tell that job {job} is {}: {error}", news.status)
+                tracing::warn!(job.id = job.get(), "cannot tell that job {job} is {}: {error}", news.status);
             }
         }
         tokio::time::sleep(BACK_OFF).await;
