@@ -17,6 +17,7 @@ use super::{
     auth_legacy::legacy_exchange,
     auth_management::{refresh_tokens, revoke_refresh_token, userinfo},
     auth_token::{revoke, token},
+    pages::for_people,
 };
 use crate::{
     context::Context,
@@ -28,6 +29,8 @@ use crate::{
     validation::{Problems, query::Pairs},
 };
 
+/// Where a person begins a device login.
+pub(super) const DEVICE: &str = "/api/auth/device";
 const COMPLETE: &str = "/api/auth/device/complete";
 const FINISHED: &str = "/api/auth/device/complete/finished";
 /// Where the identity provider sends the browser of an authorization code login back to.
@@ -35,11 +38,11 @@ pub(super) const AUTHORIZED: &str = "/api/auth/authorize/complete";
 
 pub(super) fn routes(table: Table) -> Table {
     table
-        .at("/api/auth/device", "GET, POST", post(initiate_device_flow).get(do_device_flow))
-        .at(COMPLETE, "GET", get(finish_device_flow))
-        .at(FINISHED, "GET", get(finished))
-        .at("/api/auth/authorize", "GET", get(authorize))
-        .at(AUTHORIZED, "GET", get(complete))
+        .at(DEVICE, "GET, POST", for_people(get(do_device_flow)).post(initiate_device_flow))
+        .at(COMPLETE, "GET", for_people(get(finish_device_flow)))
+        .at(FINISHED, "GET", for_people(get(finished)))
+        .at("/api/auth/authorize", "GET", for_people(get(authorize)))
+        .at(AUTHORIZED, "GET", for_people(get(complete)))
         .at("/api/auth/token", "POST", post(token))
         .at("/api/auth/revoke", "POST", post(revoke))
         .at("/api/auth/legacy-exchange", "GET", get(legacy_exchange))

@@ -10,6 +10,7 @@ mod health;
 mod home;
 mod jobs;
 mod jobs_status;
+mod pages;
 mod well_known;
 
 use crate::routing::Table;
