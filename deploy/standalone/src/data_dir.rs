@@ -95,9 +95,9 @@ impl DataDir {
         Ok(key.trim().to_owned())
     }
 
-    /// The URL of the one database file.
-    pub fn database_url(&self) -> String {
-        format!("sqlite+aiosqlite:///{}/diracx.db", self.text)
+    /// The URL of the databases of a service, which are one file.
+    pub fn database_url(&self, service: &str) -> String {
+        format!("sqlite+aiosqlite:///{}/{service}.db", self.text)
     }
 
     /// The configuration for development, kept in step with the address that the issuer has.

@@ -173,9 +173,12 @@ fn settings_at(
         ("DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS", redirects(base)),
         ("DIRACX_DB_MIGRATE", "true".to_owned()),
     ];
-    for name in ["AUTHDB", "JOBDB", "JOBLOGGINGDB"] {
-        defaults.push((database_variable(name), data.database_url()));
-    }
+    // A file for each service: SQLite lets one at a time write to a file, and each service has a writer.
+    defaults.extend([
+        ("DIRACX_DB_URL_AUTHDB", data.database_url("auth")),
+        ("DIRACX_DB_URL_JOBDB", data.database_url("jobs")),
+        ("DIRACX_DB_URL_JOBLOGGINGDB", data.database_url("jobs")),
+    ]);
     let mut dev_idp = None;
     if place.own_configuration {
         let configuration = data.configuration(&issuer)?;
@@ -183,14 +186,6 @@ fn settings_at(
         dev_idp = Some(issuer).filter(|_| configuration.uses_dev_idp);
     }
     Ok((given.complete(defaults)?, dev_idp))
-}
-
-fn database_variable(name: &str) -> &'static str {
-    match name {
-        "AUTHDB" => "DIRACX_DB_URL_AUTHDB",
-        "JOBDB" => "DIRACX_DB_URL_JOBDB",
-        _ => "DIRACX_DB_URL_JOBLOGGINGDB",
-    }
 }
 
 fn redirects(base: &str) -> String {

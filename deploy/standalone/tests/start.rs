@@ -77,7 +77,7 @@ fn the_first_start_needs_nothing_and_the_second_finds_everything() {
     assert_eq!(keys[0], keys[1]);
     assert!(keys[0].contains("Ed25519"), "{}", keys[0]);
     let files: Vec<_> = fs::read_dir(data.path()).unwrap().map(|file| file.unwrap().file_name()).collect();
-    for name in ["keystore.json", "state.key", "config", "diracx.db"] {
+    for name in ["keystore.json", "state.key", "config", "auth.db", "jobs.db"] {
         assert!(files.iter().any(|file| file == name), "{name} is missing in {files:?}");
     }
 }
