@@ -3,7 +3,10 @@
 use std::{
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -14,6 +17,9 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// What a signal has to clean up, since no destructor runs then.
 static LEFT: Mutex<Left> = Mutex::new(Left { processes: Vec::new(), directories: Vec::new() });
+
+/// Has a signal come?
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
 struct Left {
     processes: Vec<u32>,
@@ -28,6 +34,7 @@ fn left() -> MutexGuard<'static, Left> {
 pub(crate) fn stop_on_signals() -> Result<()> {
     #[expect(clippy::disallowed_methods, reason = "after a signal there is no main to return to")]
     ctrlc::set_handler(|| {
+        INTERRUPTED.store(true, Ordering::SeqCst);
         let (processes, directories) = {
             let mut left = left();
             (std::mem::take(&mut left.processes), std::mem::take(&mut left.directories))
@@ -48,6 +55,14 @@ pub(crate) fn stop_on_signals() -> Result<()> {
         std::process::exit(130);
     })
     .context("cannot watch for signals")
+}
+
+/// After a signal everything fails because what it needs is being stopped; that is no news. Lets the handler
+/// finish, which ends this process.
+pub(crate) fn give_way_to_signals() {
+    while INTERRUPTED.load(Ordering::SeqCst) {
+        std::thread::park();
+    }
 }
 
 /// A running program, stopped when this value goes.

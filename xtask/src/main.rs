@@ -60,6 +60,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
+            children::give_way_to_signals();
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
