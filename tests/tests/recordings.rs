@@ -93,6 +93,10 @@ on_every_mesh! {
     async fn the_device_flow_goes_as_recorded(mesh: Mesh) {
         replay(&mesh, "13-device-flow").await;
     }
+
+    async fn the_authorization_code_flow_goes_as_recorded(mesh: Mesh) {
+        replay(&mesh, "14-authorization-code-flow").await;
+    }
 }
 
 #[test]

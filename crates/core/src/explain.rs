@@ -107,6 +107,12 @@ reasons! {
     Unimplemented = "UNIMPLEMENTED",
     /// Our bug; the log has it, under the trace id of the answer.
     Internal = "INTERNAL",
+    /// The installation does not give tokens on the word of a DIRAC server.
+    LegacyExchangeDisabled = "LEGACY_EXCHANGE_DISABLED",
+    /// Too many tries in too short a time.
+    TooManyAttempts = "TOO_MANY_ATTEMPTS",
+    /// The person did not allow the login.
+    LoginDenied = "LOGIN_DENIED",
 }
 
 /// What to tell the caller besides the sentence: kind, reason, variables, and help.

@@ -169,7 +169,7 @@ impl TestIssuer {
     fn signed_by_another(&self, claims: &AccessClaims, same_kid: bool) -> Result<String> {
         let mut other: Value = serde_json::from_str(&rotate_key(None, KeyKind::Ed25519, self.clock.now())?)?;
         if same_kid {
-            other["keys"][0]["kid"] = json!(self.settings.keys.keys()[0].kid());
+            other["keys"][0]["kid"] = json!(self.settings.keys.current().keys()[0].kid());
         }
         let other = Self::with_keys(&other.to_string(), self.clock.clone())?;
         Ok(other.minter.mint(claims)?)

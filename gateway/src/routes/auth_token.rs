@@ -80,10 +80,15 @@ fn grant(form: &Form, problems: &mut Problems, grant_type: &str) -> Option<Grant
     }
 }
 
-/// Clients poll until the person has logged in, and know that state by this one word.
+/// Clients poll until the person has logged in or has said no, and know these states by one word.
 fn refused(status: Status) -> Response {
-    if StatusInfo::of(&status).is(Reason::AuthorizationPending) {
+    let info = StatusInfo::of(&status);
+    if info.is(Reason::AuthorizationPending) {
         return json_response(StatusCode::BAD_REQUEST, &json!({ "error": "authorization_pending" }));
+    }
+    if info.is(Reason::LoginDenied) {
+        let answer = json!({ "error": "access_denied", "error_description": status.message() });
+        return json_response(StatusCode::BAD_REQUEST, &answer);
     }
     Refusal::OAuth(status).into_response()
 }

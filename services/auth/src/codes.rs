@@ -48,8 +48,13 @@ pub(crate) fn typed_user_code(text: &str) -> String {
 
 /// How a secret code is stored. Unsalted: the codes are random and long.
 pub(crate) fn hashed(code: &str) -> String {
+    hashed_bytes(code.as_bytes())
+}
+
+/// As [`hashed`], for secrets that are no text.
+pub(crate) fn hashed_bytes(secret: &[u8]) -> String {
     use std::fmt::Write;
-    digest(&SHA256, code.as_bytes()).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
+    digest(&SHA256, secret).as_ref().iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = write!(text, "{byte:02x}");
         text
     })

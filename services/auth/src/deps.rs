@@ -13,6 +13,7 @@ use diracx_server::{
 use crate::{
     error::Result,
     idp::IdentityProviders,
+    logic::attempts::Attempts,
     settings::AuthSettings,
     store::{self, AuthStore},
 };
@@ -52,6 +53,7 @@ pub struct Deps {
     pub verifier: TokenVerifier,
     /// The identity providers of the VOs.
     pub identity_providers: IdentityProviders,
+    pub(crate) attempts: Attempts,
 }
 
 impl Deps {
@@ -70,6 +72,7 @@ impl Deps {
             minter: token.minter(clock.clone())?,
             verifier: token.verifier(clock.clone()),
             identity_providers: IdentityProviders::new(clock.clone()),
+            attempts: Attempts::default(),
             token,
             clock,
         })

@@ -55,6 +55,9 @@ pub enum Error {
     /// The login took too long.
     #[error("Device code expired")]
     DeviceCodeExpired,
+    /// The person told the identity provider not to let the device in.
+    #[error("The login was denied: the person did not allow it")]
+    LoginDenied,
     /// No login has this code, or it ended long ago.
     #[error("Unknown or expired {0}")]
     CodeUnknown(&'static str),
@@ -125,6 +128,33 @@ pub enum Error {
     /// A refresh token of a DIRAC server was revoked.
     #[error("The refresh token was revoked")]
     LegacyTokenRevoked,
+    /// The caller may not do this.
+    #[error("Forbidden")]
+    Forbidden,
+    /// A text that should be the id of a token is none; the words are Python's.
+    #[error("badly formed hexadecimal UUID string")]
+    BadTokenId,
+    /// There is no refresh token with this id.
+    #[error("Token {0} not found")]
+    NoSuchToken(Uuid),
+    /// The refresh token belongs to somebody else.
+    #[error("Cannot revoke a refresh token owned by someone else")]
+    NotYourToken,
+    /// No DIRAC server gets tokens here.
+    #[error("Legacy exchange is not enabled")]
+    LegacyDisabled,
+    /// A DIRAC server shows no key.
+    #[error("Invalid authorization header")]
+    LegacyHeader,
+    /// A DIRAC server shows a wrong key.
+    #[error("Invalid credentials")]
+    LegacyKey,
+    /// A DIRAC server asks for a scope or a user that there is not.
+    #[error("Invalid scope or preferred_username")]
+    LegacyAsk,
+    /// One login was tried too often.
+    #[error("Too many attempts, try again later")]
+    TooManyAttempts(/** When to come back. */ Duration),
     /// Access tokens cannot be revoked.
     #[error("unsupported_token_type")]
     UnsupportedTokenType,
@@ -194,6 +224,7 @@ impl Explain for Error {
             }
             Self::Pending => Explanation::failed_precondition(Reason::AuthorizationPending),
             Self::DeviceCodeExpired => Explanation::unauthenticated(Reason::LoginExpired),
+            Self::LoginDenied => Explanation::failed_precondition(Reason::LoginDenied),
             Self::CodeUsed | Self::BadFlow(_) => Explanation::failed_precondition(Reason::InvalidGrant),
             Self::Idp(error) => error.explain(),
             Self::AuthorizationCodeRefused(_) | Self::LegacyTokenRevoked => {
@@ -216,6 +247,18 @@ impl Explain for Error {
             }
             Self::RefreshToken(error, _) => error.explain(),
             Self::TokenNotFound(jti) => Explanation::invalid_argument(Reason::InvalidGrant).with("jti", jti),
+            Self::Forbidden | Self::NotYourToken => Explanation::permission_denied(Reason::Forbidden),
+            Self::BadTokenId => {
+                Explanation::invalid_argument(Reason::InvalidField).violation("jti", "must be a UUID")
+            }
+            Self::NoSuchToken(jti) => Explanation::not_found(Reason::InvalidGrant).with("jti", jti),
+            Self::LegacyDisabled => Explanation::unavailable(Reason::LegacyExchangeDisabled),
+            Self::LegacyHeader => Explanation::unauthenticated(Reason::AuthorizationHeaderInvalid),
+            Self::LegacyKey => Explanation::unauthenticated(Reason::InvalidClient),
+            Self::LegacyAsk => Explanation::invalid_argument(Reason::InvalidScope),
+            Self::TooManyAttempts(delay) => {
+                Explanation::resource_exhausted(Reason::TooManyAttempts).retry_after(*delay)
+            }
             Self::Reused => Explanation::unauthenticated(Reason::RefreshTokenReused),
             Self::UnsupportedTokenType => Explanation::invalid_argument(Reason::InvalidField)
                 .violation("token_type_hint", "access tokens cannot be revoked"),

@@ -1,5 +1,7 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
+pub mod chores;
 mod codes;
 mod deps;
 mod error;
@@ -8,6 +10,7 @@ mod fixtures;
 mod idp;
 mod logic;
 mod observe;
+mod policy;
 mod service;
 pub mod settings;
 mod state;

@@ -5,6 +5,7 @@ use std::{process::ExitCode, sync::Arc};
 use anyhow::Context;
 use diracx_auth::{
     AuthDb, COMPONENT, Deps,
+    chores::Chore,
     settings::{Args, Settings},
 };
 use diracx_client::ConfigFollower;
@@ -13,6 +14,9 @@ use diracx_proto::FILE_DESCRIPTOR_SET;
 use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
 
 fn main() -> ExitCode {
+    if let Some(chore) = Chore::asked_for(std::env::args_os()) {
+        return do_chore(chore);
+    }
     let settings = match parse_settings::<Args>() {
         Ok(settings) => settings,
         Err(code) => return code,
@@ -31,6 +35,21 @@ fn main() -> ExitCode {
             eprintln!("diracx-auth: {error:#}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "whoever does a chore wants to read that it is done")]
+fn do_chore(chore: Result<Chore, clap::Error>) -> ExitCode {
+    match chore.map(Chore::run) {
+        Ok(Ok(done)) => {
+            println!("{done}");
+            ExitCode::SUCCESS
+        }
+        Ok(Err(error)) => {
+            eprintln!("diracx-auth: {error}");
+            ExitCode::FAILURE
+        }
+        Err(error) => error.exit(),
     }
 }
 

@@ -114,6 +114,15 @@ pub struct AuthArgs {
     /// The properties that the discovery document tells, as a JSON list; all unless given.
     #[arg(long, env = "DIRACX_SERVICE_AUTH_AVAILABLE_PROPERTIES", value_name = "JSON")]
     pub available_properties: Option<String>,
+    /// The SHA-256 of the key with which DIRAC servers get tokens for their users, in hexadecimal digits; they
+    /// get none unless given.
+    #[arg(
+        long,
+        env = "DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY",
+        hide_env_values = true,
+        value_name = "SHA256"
+    )]
+    pub legacy_exchange_hashed_api_key: Option<Secret>,
     /// Whom to tell about a vulnerability, as a URI (mailto: or https:); the support addresses of the VOs
     /// unless given.
     #[arg(long, env = "DIRACX_SERVICE_AUTH_SECURITY_CONTACT", value_name = "URI")]
@@ -141,6 +150,8 @@ pub struct AuthSettings {
     pub refresh_token_lifetime: Duration,
     /// How long refresh tokens are kept, in months.
     pub refresh_token_retention_months: u32,
+    /// The SHA-256 of the key of DIRAC servers, in lower-case hexadecimal digits; without it they get no tokens.
+    pub legacy_exchange_key: Option<Secret>,
     /// The properties that discovery tells. Others may be asked for all the same, if they are known.
     pub advertised_properties: Vec<SecurityProperty>,
     /// The properties that scopes may name.
@@ -162,6 +173,7 @@ impl AuthSettings {
             access_token_lifetime: Duration::minutes(20),
             refresh_token_lifetime: Duration::minutes(60),
             refresh_token_retention_months: 6,
+            legacy_exchange_key: None,
             advertised_properties: SecurityProperty::BUILT_IN.to_vec(),
             known_properties: SecurityProperty::BUILT_IN.iter().cloned().collect(),
             security_contact: None,
@@ -182,6 +194,7 @@ impl Resolve for AuthArgs {
         const REFRESH: &str = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_EXPIRE_MINUTES";
         const MONTHS: &str = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_RETENTION_MONTHS";
         const PROPERTIES: &str = "DIRACX_SERVICE_AUTH_AVAILABLE_PROPERTIES";
+        const LEGACY: &str = "DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY";
         const CONTACT: &str = "DIRACX_SERVICE_AUTH_SECURITY_CONTACT";
 
         let allowed_redirects = problems.json(REDIRECTS, &self.allowed_redirects);
@@ -194,6 +207,13 @@ impl Resolve for AuthArgs {
         let state_key = self.state_key.filter(|key| !key.expose().trim().is_empty());
         let state_key = problems.required(STATE_KEY, state_key);
         let state_key = state_key.and_then(|key| problems.check(STATE_KEY, StateKey::parse(key.expose())));
+        let legacy_exchange_key = self
+            .legacy_exchange_hashed_api_key
+            .map(|key| key.expose().trim().to_ascii_lowercase())
+            .filter(|key| !key.is_empty());
+        if legacy_exchange_key.as_ref().is_some_and(|key| !is_sha256(key)) {
+            problems.note(LEGACY, "must be 64 hexadecimal digits: the SHA-256 of the key");
+        }
         let advertised_properties = match self.available_properties.as_deref() {
             None | Some("") => Some(SecurityProperty::BUILT_IN.to_vec()),
             Some(list) => problems.json(PROPERTIES, list),
@@ -216,6 +236,7 @@ impl Resolve for AuthArgs {
             access_token_lifetime: access?,
             refresh_token_lifetime: refresh?,
             refresh_token_retention_months: months?,
+            legacy_exchange_key: legacy_exchange_key.map(|key| Secret::from(key.as_str())),
             advertised_properties: advertised_properties?,
             security_contact,
             ..AuthSettings::new(state_key?)
@@ -232,6 +253,10 @@ fn lifetime(problems: &mut Problems, name: &str, raw: &str, unit: i64) -> Option
         return None;
     }
     Some(Duration::seconds(count * unit))
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn is_uri(text: &str) -> bool {

@@ -58,7 +58,7 @@ impl StateKey {
     }
 
     /// Seals `content`.
-    pub(crate) fn seal(&self, content: &impl Serialize, now: DateTime<Utc>) -> Result<String> {
+    pub fn seal(&self, content: &impl Serialize, now: DateTime<Utc>) -> Result<String> {
         let json = serde_json::to_vec(content).map_err(|_| Error::InvalidState)?;
         let plain = URL_SAFE.encode(json);
         let iv = codes::random::<16>()?;
@@ -73,7 +73,7 @@ impl StateKey {
     }
 
     /// Opens what [`seal`](Self::seal) made with the same key; anything else is an invalid state.
-    pub(crate) fn open<T: DeserializeOwned>(&self, state: &str) -> Result<T> {
+    pub fn open<T: DeserializeOwned>(&self, state: &str) -> Result<T> {
         self.read(state).ok_or(Error::InvalidState)
     }
 

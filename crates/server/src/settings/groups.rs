@@ -9,7 +9,7 @@ use crate::{
     limits::Limits,
     serve::ServeSettings,
     telemetry::{LogSettings, OtelSettings},
-    token::{Algorithm, DEFAULT_ALGORITHMS, KeySource, KeyStore, TokenMinter, TokenVerifier},
+    token::{Algorithm, DEFAULT_ALGORITHMS, KeySource, KeyStore, Keyring, TokenMinter, TokenVerifier},
     version_gate::{DEFAULT_MINIMUM, VersionGate},
 };
 
@@ -190,7 +190,7 @@ pub struct TokenArgs {
 #[derive(Debug, Clone)]
 pub struct TokenSettings {
     /// The keys.
-    pub keys: Arc<KeyStore>,
+    pub keys: Keyring,
     /// The issuer.
     pub issuer: String,
     /// The algorithms.
@@ -199,8 +199,8 @@ pub struct TokenSettings {
 
 impl TokenSettings {
     /// Keys, an issuer, and the algorithms allowed by default.
-    pub fn new(keys: Arc<KeyStore>, issuer: impl Into<String>) -> Self {
-        Self { keys, issuer: issuer.into(), algorithms: DEFAULT_ALGORITHMS.to_vec() }
+    pub fn new(keys: impl Into<Keyring>, issuer: impl Into<String>) -> Self {
+        Self { keys: keys.into(), issuer: issuer.into(), algorithms: DEFAULT_ALGORITHMS.to_vec() }
     }
 
     /// A verifier that uses the key store.
@@ -226,9 +226,11 @@ impl Resolve for TokenArgs {
         const KEYSTORE: &str = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE";
         const ALGORITHMS: &str = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS";
         let keystore = self.token_keystore.filter(|keystore| !keystore.expose().trim().is_empty());
-        let keys = problems
-            .required(KEYSTORE, keystore)
-            .and_then(|keystore| problems.check(KEYSTORE, KeyStore::load(keystore.expose())));
+        let keystore = problems.required(KEYSTORE, keystore);
+        // without algorithms nothing can be said about keys but whether they can be read
+        let readable = keystore.and_then(|keystore| {
+            problems.check(KEYSTORE, KeyStore::load(keystore.expose())).map(|_| keystore)
+        });
         let issuer = self.token_issuer.filter(|issuer| !issuer.is_empty());
         let issuer = problems.required("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", issuer);
         let names: Option<Vec<String>> = problems.json(ALGORITHMS, &self.token_allowed_algorithms);
@@ -236,9 +238,9 @@ impl Resolve for TokenArgs {
             let parsed: Vec<_> = names.iter().map(|name| problems.parse(ALGORITHMS, name)).collect();
             parsed.into_iter().collect::<Option<Vec<Algorithm>>>()
         });
-        let (keys, algorithms) = (keys?, algorithms?);
-        problems.check(KEYSTORE, keys.signing_key(&algorithms))?;
-        Some(TokenSettings { keys: Arc::new(keys), issuer: issuer?, algorithms })
+        let (keystore, algorithms) = (readable?, algorithms?);
+        let keys = problems.check(KEYSTORE, Keyring::open(keystore.expose(), &algorithms))?;
+        Some(TokenSettings { keys, issuer: issuer?, algorithms })
     }
 }
 

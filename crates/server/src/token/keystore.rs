@@ -20,15 +20,22 @@ pub struct KeyStore {
 impl KeyStore {
     /// Loads what a setting names: inline JSON (starting with `{` or `[`), a path, or a `file://` URL.
     pub fn load(setting: &str) -> Result<Self, KeyStoreError> {
-        if setting.trim_start().starts_with(['{', '[']) {
-            return Self::parse(setting);
+        match Self::path_of(setting)? {
+            None => Self::parse(setting),
+            Some(path) => Self::read(path),
         }
-        let path = match setting.split_once("://") {
-            None => setting,
-            Some(("file", path)) => path,
-            Some((scheme, _)) => return Err(KeyStoreError::Scheme(scheme.to_owned())),
-        };
-        Self::read(Path::new(path))
+    }
+
+    /// The file that a setting names; `None` for inline JSON.
+    pub(super) fn path_of(setting: &str) -> Result<Option<&Path>, KeyStoreError> {
+        if setting.trim_start().starts_with(['{', '[']) {
+            return Ok(None);
+        }
+        match setting.split_once("://") {
+            None => Ok(Some(Path::new(setting))),
+            Some(("file", path)) => Ok(Some(Path::new(path))),
+            Some((scheme, _)) => Err(KeyStoreError::Scheme(scheme.to_owned())),
+        }
     }
 
     /// Loads a file.

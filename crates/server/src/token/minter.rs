@@ -8,7 +8,7 @@ use std::{
 use chrono::Duration;
 use diracx_core::Clock;
 
-use super::{Algorithm, Claims, ComponentClaims, KeyStore, error::KeyStoreError, jws};
+use super::{Algorithm, Claims, ComponentClaims, Keyring, error::KeyStoreError, jws};
 
 /// How long a component token is good.
 pub const COMPONENT_TOKEN_LIFETIME: Duration = Duration::minutes(5);
@@ -18,7 +18,7 @@ const COMPONENT_TOKEN_MARGIN: Duration = Duration::minutes(1);
 /// Signs tokens with the first signing key of a key store. Cheap to clone.
 #[derive(Clone)]
 pub struct TokenMinter {
-    keys: Arc<KeyStore>,
+    keys: Keyring,
     algorithms: Arc<[Algorithm]>,
     issuer: Arc<str>,
     clock: Arc<dyn Clock>,
@@ -33,12 +33,13 @@ impl fmt::Debug for TokenMinter {
 impl TokenMinter {
     /// A minter, if the store has a key that may sign with one of the allowed algorithms.
     pub fn new(
-        keys: Arc<KeyStore>,
+        keys: impl Into<Keyring>,
         issuer: &str,
         algorithms: &[Algorithm],
         clock: Arc<dyn Clock>,
     ) -> Result<Self, KeyStoreError> {
-        keys.signing_key(algorithms)?;
+        let keys = keys.into();
+        keys.current().signing_key(algorithms)?;
         Ok(Self { keys, algorithms: algorithms.into(), issuer: issuer.into(), clock })
     }
 
@@ -49,14 +50,14 @@ impl TokenMinter {
 
     /// A token that says this.
     pub fn mint(&self, claims: &impl Claims) -> Result<String, KeyStoreError> {
-        let key = self.keys.signing_key(&self.algorithms)?;
-        jws::sign(key, &serde_json::to_vec(claims)?)
+        let keys = self.keys.current();
+        jws::sign(keys.signing_key(&self.algorithms)?, &serde_json::to_vec(claims)?)
     }
 
     /// A token that says anything at all: for claims that are no [`Claims`], as tests need them.
     pub fn mint_json(&self, claims: &serde_json::Value) -> Result<String, KeyStoreError> {
-        let key = self.keys.signing_key(&self.algorithms)?;
-        jws::sign(key, &serde_json::to_vec(claims)?)
+        let keys = self.keys.current();
+        jws::sign(keys.signing_key(&self.algorithms)?, &serde_json::to_vec(claims)?)
     }
 
     /// The tokens that a component of this process shows to others.

@@ -8,6 +8,7 @@ mod claims;
 mod error;
 mod jwk;
 mod jws;
+mod keyring;
 mod keystore;
 mod minter;
 mod rotation;
@@ -18,6 +19,7 @@ pub use claims::{AccessClaims, Claims, ComponentClaims, RefreshClaims, new_token
 pub use error::{KeyStoreError, TokenError};
 pub use jwk::{Algorithm, Key};
 pub use jws::MAX_TOKEN_BYTES;
+pub use keyring::Keyring;
 pub use keystore::KeyStore;
 pub use minter::{COMPONENT_TOKEN_LIFETIME, ComponentToken, TokenMinter};
 pub use rotation::{KeyKind, delete_key, rotate_key};

@@ -15,7 +15,7 @@ use diracx_core::Clock;
 use futures::future::BoxFuture;
 use tokio::sync::Mutex;
 
-use super::{KeyStore, TokenError};
+use super::{KeyStore, Keyring, TokenError};
 
 /// Fetches the text of a JWKS.
 pub type FetchJwks =
@@ -35,15 +35,21 @@ const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Where keys come from.
 #[derive(Debug, Clone)]
 pub enum KeySource {
-    /// The key store of this process, read at start.
-    Store(Arc<KeyStore>),
+    /// The key store of this process.
+    Store(Keyring),
     /// The published keys of the auth service, fetched when needed and kept.
     Jwks(Arc<JwksSource>),
 }
 
 impl From<Arc<KeyStore>> for KeySource {
     fn from(store: Arc<KeyStore>) -> Self {
-        Self::Store(store)
+        Self::Store(store.into())
+    }
+}
+
+impl From<Keyring> for KeySource {
+    fn from(keys: Keyring) -> Self {
+        Self::Store(keys)
     }
 }
 
@@ -58,7 +64,7 @@ impl KeySource {
     /// hold `kid`; if that fails, the last good ones serve.
     pub(super) async fn keys(&self, kid: Option<&str>) -> Result<Arc<KeyStore>, TokenError> {
         match self {
-            Self::Store(store) => Ok(store.clone()),
+            Self::Store(keys) => Ok(keys.knowing(kid)),
             Self::Jwks(source) => source.keys(kid).await,
         }
     }
@@ -67,7 +73,7 @@ impl KeySource {
     /// keys are renewed in the background.
     pub(super) fn generation(&self) -> u64 {
         match self {
-            Self::Store(_) => 0,
+            Self::Store(keys) => keys.generation(),
             Self::Jwks(source) => {
                 source.renew_if_old();
                 source.shared.generation.load(Ordering::Relaxed)

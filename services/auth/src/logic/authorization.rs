@@ -9,7 +9,7 @@ use super::{
     tokens::{self, Tokens},
 };
 use crate::{
-    codes,
+    audit, codes,
     deps::Deps,
     error::{Error, Result},
     idp::IdpError,
@@ -67,6 +67,7 @@ pub(crate) async fn begin(deps: &Deps, ask: Ask) -> Result<String> {
 /// The browser comes back: tells where it goes on.
 pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<String> {
     let state = login::open(deps, callback)?;
+    login::must_be_allowed(callback)?;
     let Login::Authorization { uuid, external_state } = &state.login else {
         return Err(Error::InvalidState);
     };
@@ -125,6 +126,7 @@ pub(crate) async fn redeem(
     if !deps.store().redeem_authorization_flow(flow.id, kept).await? {
         return Err(Error::CodeUsed);
     }
+    audit::login("authorization code flow", &grant, claims.jti);
     tokens::with_new_refresh_token(deps, grant, &claims)
 }
 

@@ -1,7 +1,8 @@
 //! Logging in on a device that has no browser.
 //!
 //! A login is PENDING, READY once the identity provider has said who the person is, and DONE once the device
-//! has its tokens. Nothing else changes it; one that takes too long is as good as gone.
+//! has its tokens; it is ERROR if the person said no instead. Nothing else changes it; one that takes too long is
+//! as good as gone.
 
 use chrono::SubsecRound;
 
@@ -11,7 +12,7 @@ use super::{
     tokens::{self, Tokens},
 };
 use crate::{
-    codes,
+    audit, codes,
     deps::Deps,
     error::{Error, Result},
     store::{FlowStatus, NewDeviceFlow},
@@ -61,6 +62,7 @@ pub(crate) async fn begin(deps: &Deps, client_id: &str, scope: &str) -> Result<B
 /// The browser arrives: tells where it goes.
 pub(crate) async fn start_login(deps: &Deps, user_code: &str, callback_url: &str) -> Result<String> {
     let user_code = codes::typed_user_code(user_code);
+    deps.attempts.count(&user_code)?;
     let flow = deps.store().device_flow(&user_code).await?.ok_or(Error::UserCodeUnknown)?;
     let oldest = deps.clock.now() - deps.settings.device_flow_lifetime;
     if flow.status != FlowStatus::Pending || flow.creation_time <= oldest {
@@ -74,8 +76,22 @@ pub(crate) async fn start_login(deps: &Deps, user_code: &str, callback_url: &str
 pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<Finished> {
     let state = login::open(deps, callback)?;
     let Login::Device { user_code } = &state.login else { return Err(Error::InvalidState) };
-    let person = login::identify(deps, &state, callback).await?;
+    deps.attempts.count(user_code)?;
+    if let Err(refused) = login::must_be_allowed(callback) {
+        if login::is_denied(callback) {
+            // DiracX lets the device ask on until the code expires
+            deps.store().deny_device_flow(user_code).await?;
+            tracing::info!(vo = %state.vo, "a device login was denied");
+        }
+        return Err(refused);
+    }
     let oldest = deps.clock.now() - deps.settings.device_flow_lifetime;
+    // asked first, so that the provider's code is not spent on a login that is over
+    let flow = deps.store().device_flow(user_code).await?;
+    if flow.is_none_or(|flow| flow.status != FlowStatus::Pending || flow.creation_time <= oldest) {
+        return Err(Error::UserCodeGone(user_code.clone()));
+    }
+    let person = login::identify(deps, &state, callback).await?;
     let id_token = person.id_token.into();
     if !deps.store().finish_device_flow(user_code, oldest, id_token).await? {
         return Err(Error::UserCodeGone(user_code.clone()));
@@ -101,7 +117,7 @@ pub(crate) async fn redeem(deps: &Deps, device_code: &str, client_id: &str) -> R
         FlowStatus::Ready => {}
         FlowStatus::Pending => return Err(Error::Pending),
         FlowStatus::Done => return Err(Error::CodeUsed),
-        FlowStatus::Error => return Err(Error::BadFlow("device")),
+        FlowStatus::Error => return Err(Error::LoginDenied),
     }
     if flow.client_id != client_id {
         return Err(Error::BadClientId);
@@ -113,5 +129,6 @@ pub(crate) async fn redeem(deps: &Deps, device_code: &str, client_id: &str) -> R
     if !deps.store().redeem_device_flow(&hashed, kept).await? {
         return Err(Error::CodeUsed);
     }
+    audit::login("device flow", &grant, claims.jti);
     tokens::with_new_refresh_token(deps, grant, &claims)
 }

@@ -61,9 +61,18 @@ pub(crate) async fn begin(deps: &Deps, vo: &str, callback_url: &str, login: Logi
     Ok(deps.identity_providers.authorization_url(&idp, &request).await?)
 }
 
-/// Opens the state of a callback, and refuses if the provider did.
+/// Opens the state of a callback: tells which login the browser is here for.
 pub(crate) fn open(deps: &Deps, callback: &Callback) -> Result<State> {
-    let state = deps.settings.state_key.open(&callback.state)?;
+    deps.settings.state_key.open(&callback.state)
+}
+
+/// Whether the person, or the policy of the provider, said no to this login.
+pub(crate) fn is_denied(callback: &Callback) -> bool {
+    callback.error == "access_denied"
+}
+
+/// Refuses if the provider did, and what no provider sends.
+pub(crate) fn must_be_allowed(callback: &Callback) -> Result<()> {
     if !callback.error.is_empty() {
         let cut = |text: &str| text.chars().take(MAX_TEXT).collect();
         let (error, description) = (cut(&callback.error), cut(&callback.error_description));
@@ -72,8 +81,7 @@ pub(crate) fn open(deps: &Deps, callback: &Callback) -> Result<State> {
     if callback.code.is_empty() || callback.code.len() > MAX_TEXT * 4 {
         return Err(Error::Field { field: "code", problem: "must be what the identity provider sent" });
     }
-    check_url("callback_url", &callback.at)?;
-    Ok(state)
+    check_url("callback_url", &callback.at)
 }
 
 /// Asks the identity provider who the person is.

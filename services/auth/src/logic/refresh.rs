@@ -6,12 +6,14 @@
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diracx_server::token::TokenError;
 use serde::Deserialize;
+use uuid::Uuid;
 
 use super::{
     identity::{self, subject_at_provider},
     tokens::{self, Tokens},
 };
 use crate::{
+    audit,
     deps::Deps,
     error::{Error, Result},
 };
@@ -34,7 +36,7 @@ pub(crate) async fn refresh(deps: &Deps, token: &str) -> Result<Tokens> {
             return Err(Error::LegacyTokenRevoked);
         }
         let closed = deps.store().revoke_session(&stored.sub).await?;
-        return Err(reused(&stored.sub, closed));
+        return Err(reused(&stored.sub, claims.jti, closed));
     }
     let config = deps.config()?;
     let scope = deps.scope(&stored.scope, &config)?;
@@ -42,12 +44,14 @@ pub(crate) async fn refresh(deps: &Deps, token: &str) -> Result<Tokens> {
         .ok_or_else(|| Error::NotRegistered { vo: scope.vo.clone(), sub: stored.sub.clone() })?;
     let grant = identity::grant(&config, scope, subject)?;
     if claims.legacy_exchange {
+        audit::refreshed(&grant, claims.jti, None);
         return tokens::with_refresh_token(deps, grant, token.to_owned());
     }
     let (kept, successor) = tokens::refresh_token(deps, &grant, &stored.scope, claims.exp);
     if !deps.store().rotate_refresh_token(claims.jti, kept).await? {
-        return Err(reused(&stored.sub, 0));
+        return Err(reused(&stored.sub, claims.jti, 0));
     }
+    audit::refreshed(&grant, claims.jti, Some(successor.jti));
     tokens::with_new_refresh_token(deps, grant, &successor)
 }
 
@@ -61,7 +65,9 @@ pub(crate) async fn revoke(deps: &Deps, token: &str, client_id: Option<&str>, hi
     }
     match deps.verifier.refresh_claims(token).await {
         Ok(claims) => {
-            deps.store().revoke_refresh_token(claims.jti).await?;
+            if deps.store().revoke_refresh_token(claims.jti).await? {
+                audit::given_back(claims.jti);
+            }
             Ok(())
         }
         Err(error @ TokenError::KeysUnavailable(_)) => Err(Error::RefreshToken(error, None)),
@@ -69,8 +75,8 @@ pub(crate) async fn revoke(deps: &Deps, token: &str, client_id: Option<&str>, hi
     }
 }
 
-fn reused(sub: &str, closed: usize) -> Error {
-    tracing::warn!(%sub, token.count = closed, "a refresh token was used twice; all sessions of {sub} are closed");
+fn reused(sub: &str, jti: Uuid, closed: usize) -> Error {
+    audit::reused(sub, jti, closed);
     Error::Reused
 }
 

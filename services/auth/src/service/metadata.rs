@@ -15,9 +15,8 @@ const CONTACT_GOOD_FOR: Days = Days::new(180);
 
 /// The public keys.
 pub(super) fn jwks(deps: &Deps) -> pb::GetJwksResponse {
-    pb::GetJwksResponse {
-        keys: deps.token.keys.keys().iter().map(|key| jwk(key.public_document())).collect(),
-    }
+    let keys = deps.token.keys.current();
+    pb::GetJwksResponse { keys: keys.keys().iter().map(|key| jwk(key.public_document())).collect() }
 }
 
 fn jwk(document: &Map<String, Value>) -> pb::JsonWebKey {

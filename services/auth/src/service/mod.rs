@@ -1,5 +1,6 @@
 //! The rpcs of `AuthService`: decode, act, encode.
 
+mod management;
 mod metadata;
 
 use diracx_proto::auth::v1::{self as pb, auth_service_server::AuthService, get_token_request::Grant};
@@ -7,13 +8,14 @@ use diracx_server::to_status;
 use tonic::{Request, Response, Status};
 
 use crate::{
+    audit,
     deps::Deps,
-    error::Error,
+    error::{Error, Result as AuthResult},
     logic::{
         authorization::{self, Ask},
-        device,
+        cleaning, device, legacy,
         login::Callback,
-        refresh,
+        management as tokens_of, refresh,
         tokens::Tokens,
     },
 };
@@ -32,7 +34,7 @@ impl AuthService for Auth {
         request: Request<pb::InitiateDeviceFlowRequest>,
     ) -> Result<Response<pb::InitiateDeviceFlowResponse>, Status> {
         let request = request.into_inner();
-        let begun = device::begin(&self.0, &request.client_id, &request.scope).await.map_err(to_status)?;
+        let begun = answer("device login", device::begin(&self.0, &request.client_id, &request.scope).await)?;
         Ok(Response::new(pb::InitiateDeviceFlowResponse {
             user_code: begun.user_code,
             device_code: begun.device_code,
@@ -46,9 +48,8 @@ impl AuthService for Auth {
         request: Request<pb::StartDeviceLoginRequest>,
     ) -> Result<Response<pb::StartDeviceLoginResponse>, Status> {
         let request = request.into_inner();
-        let authorization_url = device::start_login(&self.0, &request.user_code, &request.callback_url)
-            .await
-            .map_err(to_status)?;
+        let started = device::start_login(&self.0, &request.user_code, &request.callback_url).await;
+        let authorization_url = answer("device login", started)?;
         Ok(Response::new(pb::StartDeviceLoginResponse { authorization_url }))
     }
 
@@ -64,7 +65,7 @@ impl AuthService for Auth {
             error: request.error,
             error_description: request.error_description,
         };
-        let finished = device::finish_login(&self.0, &callback).await.map_err(to_status)?;
+        let finished = answer("device login", device::finish_login(&self.0, &callback).await)?;
         Ok(Response::new(pb::FinishDeviceLoginResponse {
             vo: finished.vo,
             preferred_username: finished.preferred_username,
@@ -85,7 +86,7 @@ impl AuthService for Auth {
             code_challenge_method: request.code_challenge_method,
             callback_url: request.callback_url,
         };
-        let authorization_url = authorization::begin(&self.0, ask).await.map_err(to_status)?;
+        let authorization_url = answer("authorization code login", authorization::begin(&self.0, ask).await)?;
         Ok(Response::new(pb::StartAuthorizationResponse { authorization_url }))
     }
 
@@ -101,7 +102,8 @@ impl AuthService for Auth {
             error: request.error,
             error_description: request.error_description,
         };
-        let redirect_url = authorization::finish_login(&self.0, &callback).await.map_err(to_status)?;
+        let finished = authorization::finish_login(&self.0, &callback).await;
+        let redirect_url = answer("authorization code login", finished)?;
         Ok(Response::new(pb::FinishAuthorizationResponse { redirect_url }))
     }
 
@@ -119,7 +121,7 @@ impl AuthService for Auth {
             }
             Some(Grant::RefreshToken(grant)) => refresh::refresh(&self.0, &grant.refresh_token).await,
         };
-        Ok(Response::new(tokens.map_err(to_status)?.into()))
+        Ok(Response::new(answer("token", tokens)?.into()))
     }
 
     async fn get_user_info(
@@ -146,10 +148,64 @@ impl AuthService for Auth {
     ) -> Result<Response<pb::RevokeTokenResponse>, Status> {
         let request = request.into_inner();
         let client_id = request.client_id.as_deref();
-        refresh::revoke(&self.0, &request.token, client_id, &request.token_type_hint)
-            .await
-            .map_err(to_status)?;
+        let revoked = refresh::revoke(&self.0, &request.token, client_id, &request.token_type_hint).await;
+        answer("revocation", revoked)?;
         Ok(Response::new(pb::RevokeTokenResponse {}))
+    }
+
+    async fn exchange_legacy_token(
+        &self,
+        request: Request<pb::ExchangeLegacyTokenRequest>,
+    ) -> Result<Response<pb::ExchangeLegacyTokenResponse>, Status> {
+        let request = request.into_inner();
+        let ask = legacy::Ask {
+            authorization: request.authorization,
+            preferred_username: request.preferred_username,
+            scope: request.scope,
+            refresh_token_lifetime: request.refresh_token_lifetime.map(|lifetime| lifetime.seconds),
+        };
+        let tokens = answer("legacy exchange", legacy::exchange(&self.0, &ask).await)?;
+        Ok(Response::new(tokens.into()))
+    }
+
+    async fn list_refresh_tokens(
+        &self,
+        request: Request<pb::ListRefreshTokensRequest>,
+    ) -> Result<Response<pb::ListRefreshTokensResponse>, Status> {
+        let identity = diracx_server::identity(&request)?;
+        let request = request.into_inner();
+        let page = tokens_of::list(&self.0, &identity, request.page_size, &request.page_token).await;
+        Ok(Response::new(answer("list of tokens", page)?.into()))
+    }
+
+    async fn revoke_refresh_token(
+        &self,
+        request: Request<pb::RevokeRefreshTokenRequest>,
+    ) -> Result<Response<pb::RevokeRefreshTokenResponse>, Status> {
+        let identity = diracx_server::identity(&request)?;
+        let revoked = tokens_of::revoke(&self.0, &identity, &request.into_inner().jti).await;
+        answer("revocation", revoked)?;
+        Ok(Response::new(pb::RevokeRefreshTokenResponse {}))
+    }
+
+    async fn clean_expired_flows(
+        &self,
+        request: Request<pb::CleanExpiredFlowsRequest>,
+    ) -> Result<Response<pb::CleanExpiredFlowsResponse>, Status> {
+        let permit = management::cleaner(&request)?;
+        let batch_size = request.into_inner().batch_size;
+        let removed = cleaning::flows(&self.0, &permit, batch_size).await.map_err(to_status)?;
+        Ok(Response::new(removed.into()))
+    }
+
+    async fn clean_expired_tokens(
+        &self,
+        request: Request<pb::CleanExpiredTokensRequest>,
+    ) -> Result<Response<pb::CleanExpiredTokensResponse>, Status> {
+        let permit = management::cleaner(&request)?;
+        let batch_size = request.into_inner().batch_size;
+        let removed = cleaning::tokens(&self.0, &permit, batch_size).await.map_err(to_status)?;
+        Ok(Response::new(removed.into()))
     }
 
     async fn get_jwks(
@@ -190,6 +246,25 @@ impl From<Tokens> for pb::GetTokenResponse {
             refresh_token: tokens.refresh_token,
         }
     }
+}
+
+impl From<Tokens> for pb::ExchangeLegacyTokenResponse {
+    fn from(tokens: Tokens) -> Self {
+        Self {
+            access_token: tokens.access_token,
+            expires_in: Some(span(tokens.expires_in)),
+            token_type: "Bearer".to_owned(),
+            refresh_token: tokens.refresh_token,
+        }
+    }
+}
+
+/// What the caller gets; a refusal is noted for administrators.
+fn answer<T>(what: &'static str, result: AuthResult<T>) -> Result<T, Status> {
+    result.map_err(|error| {
+        audit::refused(what, &error);
+        to_status(error)
+    })
 }
 
 /// Whole seconds: lifetimes are settings in seconds and minutes.

@@ -121,6 +121,24 @@ impl AuthorizationFlows for Store {
         unit.await
     }
 
+    async fn remove_authorization_flows(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let unit = self.0.write(deadline(), move |tx| {
+            let old = flow::authorization_flows
+                .select(flow::uuid)
+                .filter(flow::creation_time.lt(UtcTime::from(before)))
+                .limit(limit);
+            async move {
+                let conn = tx.on(DB).await?;
+                let keys: Vec<String> = old.load(conn).await?;
+                let old = flow::authorization_flows.filter(flow::uuid.eq_any(keys));
+                DbResult::Ok(diesel::delete(old).execute(conn).await?)
+            }
+            .boxed()
+        });
+        unit.await
+    }
+
     async fn redeem_authorization_flow(&self, id: Uuid, token: NewRefreshToken) -> DbResult<bool> {
         let unit = self.0.write(deadline(), move |tx| {
             let ready = flow::authorization_flows

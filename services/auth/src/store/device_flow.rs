@@ -85,6 +85,40 @@ impl DeviceFlows for Store {
         unit.await
     }
 
+    async fn deny_device_flow(&self, user_code: &str) -> DbResult<()> {
+        let user_code = user_code.to_owned();
+        let unit = self.0.write(deadline(), move |tx| {
+            let pending = flow::device_flows
+                .filter(flow::user_code.eq(user_code.clone()))
+                .filter(flow::status.eq(FlowStatus::Pending.as_str()));
+            let denied = flow::status.eq(FlowStatus::Error.as_str());
+            async move {
+                diesel::update(pending).set(denied).execute(tx.on(DB).await?).await?;
+                DbResult::Ok(())
+            }
+            .boxed()
+        });
+        unit.await
+    }
+
+    async fn remove_device_flows(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize> {
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let unit = self.0.write(deadline(), move |tx| {
+            let old = flow::device_flows
+                .select(flow::user_code)
+                .filter(flow::creation_time.lt(UtcTime::from(before)))
+                .limit(limit);
+            async move {
+                let conn = tx.on(DB).await?;
+                let keys: Vec<String> = old.load(conn).await?;
+                let old = flow::device_flows.filter(flow::user_code.eq_any(keys));
+                DbResult::Ok(diesel::delete(old).execute(conn).await?)
+            }
+            .boxed()
+        });
+        unit.await
+    }
+
     async fn redeem_device_flow(&self, hashed_code: &str, token: NewRefreshToken) -> DbResult<bool> {
         let hashed_code = hashed_code.to_owned();
         let unit = self.0.write(deadline(), move |tx| {

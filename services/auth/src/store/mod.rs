@@ -3,6 +3,8 @@
 //! Every method is a unit of work. The decisions between reading and writing are made by the logic, from
 //! what it read; the writing units check again that nobody was faster, by the number of rows they change.
 
+mod partition_plan;
+mod partitions;
 mod rows;
 mod schema;
 
@@ -20,6 +22,8 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use diracx_db::{DbResult, DbUrl, migrate::Migrations};
 use serde_json::Value;
 use uuid::Uuid;
+
+use crate::policy::TokenScope;
 
 /// The logical name of the database, in settings and messages.
 pub const DATABASE: &str = "AuthDB";
@@ -39,9 +43,17 @@ fn mysql_migrations() -> EmbeddedMigrations {
 }
 
 /// The whole store.
+#[async_trait]
 pub(crate) trait AuthStore: DeviceFlows + AuthorizationFlows + RefreshTokens {
+    /// Makes the partitions of coming months and drops those that end at `horizon` or before. `None` if the
+    /// tokens are not divided into partitions.
+    async fn maintain_partitions(
+        &self,
+        now: DateTime<Utc>,
+        horizon: DateTime<Utc>,
+    ) -> DbResult<Option<Partitions>>;
     /// Asks the database for a sign of life.
-    fn ping(&self) -> futures::future::BoxFuture<'_, DbResult<()>>;
+    async fn ping(&self) -> DbResult<()>;
 }
 
 /// Device logins.
@@ -60,6 +72,10 @@ pub(crate) trait DeviceFlows: Send + Sync {
         begun_after: DateTime<Utc>,
         id_token: Value,
     ) -> DbResult<bool>;
+    /// Ends a pending login for good: the person does not want it.
+    async fn deny_device_flow(&self, user_code: &str) -> DbResult<()>;
+    /// Removes at the most `limit` logins begun before `before`; tells how many.
+    async fn remove_device_flows(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize>;
     /// Ends a ready login with a refresh token. False, and nothing done, if it is not ready (any more).
     async fn redeem_device_flow(&self, hashed_code: &str, token: NewRefreshToken) -> DbResult<bool>;
 }
@@ -85,6 +101,8 @@ pub(crate) trait AuthorizationFlows: Send + Sync {
         hashed_code: &str,
         id_token: Value,
     ) -> DbResult<bool>;
+    /// Removes at the most `limit` logins begun before `before`; tells how many.
+    async fn remove_authorization_flows(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize>;
     /// Ends a ready login with a refresh token. False, and nothing done, if it is not ready (any more).
     async fn redeem_authorization_flow(&self, id: Uuid, token: NewRefreshToken) -> DbResult<bool>;
 }
@@ -99,6 +117,17 @@ pub(crate) trait RefreshTokens: Send + Sync {
     async fn rotate_refresh_token(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<bool>;
     /// Revokes a token. False if there is none.
     async fn revoke_refresh_token(&self, jti: Uuid) -> DbResult<bool>;
+    /// Tokens in the order of their making, at the most `limit`, that come after `after`.
+    async fn refresh_tokens(
+        &self,
+        scope: TokenScope,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> DbResult<Vec<StoredToken>>;
+    /// Keeps a token that begins a session without a login.
+    async fn insert_refresh_token(&self, token: NewRefreshToken) -> DbResult<()>;
+    /// Removes at the most `limit` tokens made before `before`; tells how many.
+    async fn remove_refresh_tokens(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize>;
     /// Revokes all tokens of a subject; tells how many that were.
     async fn revoke_session(&self, sub: &str) -> DbResult<usize>;
 }
@@ -198,6 +227,20 @@ pub(crate) struct RefreshToken {
     pub(crate) sub: String,
 }
 
+/// A refresh token with its id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct StoredToken {
+    pub(crate) jti: Uuid,
+    pub(crate) token: RefreshToken,
+}
+
+/// What was done with partitions, by name.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Partitions {
+    pub(crate) added: Vec<String>,
+    pub(crate) removed: Vec<String>,
+}
+
 /// How long the present call may still take.
 fn deadline() -> diracx_db::Deadline {
     diracx_db::Deadline(diracx_server::Deadline::current().map(|deadline| deadline.at().into_std()))
@@ -210,8 +253,12 @@ pub(crate) async fn open(url: &DbUrl, connections: u32) -> DbResult<Arc<dyn Auth
         DbUrl::Sqlite(path) => {
             Arc::new(sqlite::Store(diracx_db::sqlite::Databases::open(&[(DATABASE, path.clone())])?))
         }
-        DbUrl::MySql(url) => Arc::new(mysql::Store(
-            diracx_db::mysql::Databases::open(&[(DATABASE, url.clone())], connections).await?,
-        )),
+        DbUrl::MySql(url) => {
+            let databases =
+                diracx_db::mysql::Databases::open(&[(DATABASE, url.clone())], connections).await?;
+            let store = mysql::Store(databases);
+            store.prepare_partitions().await;
+            Arc::new(store)
+        }
     })
 }

@@ -1,6 +1,7 @@
 //! Units of work on refresh tokens.
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diracx_db::DbResult;
@@ -9,13 +10,15 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        NewRefreshToken, RefreshToken, RefreshTokens, deadline,
-        rows::{self, CREATED, REVOKED},
+        NewRefreshToken, RefreshToken, RefreshTokens, StoredToken, deadline,
+        partition_plan::smallest_key,
+        rows::{self, CREATED, REVOKED, TokenRow},
         schema::refresh_tokens::dsl as token,
     },
     Store,
-    backend::Conn,
+    backend::{Backend, Conn},
 };
+use crate::policy::TokenScope;
 
 const DB: diracx_db::DbIndex = 0;
 
@@ -93,6 +96,57 @@ impl RefreshTokens for Store {
             self.0.write(deadline(), move |tx| async move { revoke(tx.on(DB).await?, jti).await }.boxed());
         unit.await?;
         Ok(true)
+    }
+
+    async fn refresh_tokens(
+        &self,
+        scope: TokenScope,
+        after: Option<Uuid>,
+        limit: usize,
+    ) -> DbResult<Vec<StoredToken>> {
+        let after = after.map(key).unwrap_or_default();
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let unit = self.0.read(deadline(), move |tx| {
+            let mut query = token::refresh_tokens
+                .select((token::jti, token::status, token::scope, token::sub))
+                .filter(token::jti.gt(after.clone()))
+                .order(token::jti)
+                .limit(limit)
+                .into_boxed::<Backend>();
+            if let TokenScope::Own(sub) = &scope {
+                query = query.filter(token::sub.eq(sub.clone())).filter(token::status.ne(REVOKED));
+            }
+            async move { DbResult::Ok(query.load::<TokenRow>(tx.on(DB).await?).await?) }.boxed()
+        });
+        unit.await?.into_iter().map(StoredToken::try_from).collect()
+    }
+
+    async fn insert_refresh_token(&self, new: NewRefreshToken) -> DbResult<()> {
+        let unit = self.0.write(deadline(), move |tx| {
+            let new = new.clone();
+            async move { insert(tx.on(DB).await?, &new).await }.boxed()
+        });
+        unit.await
+    }
+
+    async fn remove_refresh_tokens(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize> {
+        let bound = smallest_key(before);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let unit = self.0.write(deadline(), move |tx| {
+            let old = token::refresh_tokens
+                .select(token::jti)
+                .filter(token::jti.lt(bound.clone()))
+                .order(token::jti)
+                .limit(limit);
+            async move {
+                let conn = tx.on(DB).await?;
+                let keys: Vec<String> = old.load(conn).await?;
+                let old = token::refresh_tokens.filter(token::jti.eq_any(keys));
+                DbResult::Ok(diesel::delete(old).execute(conn).await?)
+            }
+            .boxed()
+        });
+        unit.await
     }
 
     async fn revoke_session(&self, sub: &str) -> DbResult<usize> {

@@ -5,7 +5,7 @@ use std::str::FromStr;
 use diracx_db::{DbError, DbResult, UtcTime};
 use serde_json::Value;
 
-use super::{AuthorizationFlow, DeviceFlow};
+use super::{AuthorizationFlow, DeviceFlow, RefreshToken, StoredToken};
 
 /// The status of a refresh token that can be used.
 pub(super) const CREATED: &str = "CREATED";
@@ -17,6 +17,21 @@ pub(super) type DeviceRow = (String, String, UtcTime, String, String, Option<Val
 
 /// A row of `AuthorizationFlows`.
 pub(super) type AuthorizationRow = (String, String, String, UtcTime, String, String, String, Option<Value>);
+
+/// A row of `RefreshTokens`.
+pub(super) type TokenRow = (String, String, String, String);
+
+impl TryFrom<TokenRow> for StoredToken {
+    type Error = DbError;
+
+    fn try_from((jti, status, scope, sub): TokenRow) -> DbResult<Self> {
+        let revoked = is_revoked(&jti, &status)?;
+        Ok(Self {
+            jti: read("RefreshTokens", "JTI", &jti, &jti)?,
+            token: RefreshToken { revoked, scope, sub },
+        })
+    }
+}
 
 impl TryFrom<DeviceRow> for DeviceFlow {
     type Error = DbError;

@@ -1,6 +1,8 @@
 //! The store on SQLite: the units of work, compiled for that backend.
 
-use diracx_db::sqlite as backend;
+use async_trait::async_trait;
+use chrono::{DateTime, Utc};
+use diracx_db::{DbResult, sqlite as backend};
 
 #[path = "authorization_flow.rs"]
 mod authorization_flow;
@@ -12,8 +14,17 @@ mod refresh_token;
 /// The databases of the auth service.
 pub(super) struct Store(pub(super) backend::Databases);
 
+#[async_trait]
 impl super::AuthStore for Store {
-    fn ping(&self) -> futures::future::BoxFuture<'_, diracx_db::DbResult<()>> {
-        Box::pin(self.0.ping(super::deadline()))
+    async fn maintain_partitions(
+        &self,
+        _: DateTime<Utc>,
+        _: DateTime<Utc>,
+    ) -> DbResult<Option<super::Partitions>> {
+        Ok(None)
+    }
+
+    async fn ping(&self) -> DbResult<()> {
+        self.0.ping(super::deadline()).await
     }
 }

@@ -4,8 +4,11 @@
 
 mod adopt;
 mod authorization;
+mod cleaning;
 mod device;
 mod idp;
+mod legacy;
+mod management;
 mod metadata;
 mod refresh;
 mod world;

@@ -77,11 +77,3 @@ async fn a_client_too_old_is_refused_before_anything_else() {
     let old = world.auth.clone().get_jwks(request).await;
     expect(old, Code::FailedPrecondition, Reason::ClientVersionUnsupported, sentence);
 }
-
-#[tokio::test]
-async fn what_is_not_served_yet_says_so() {
-    let world = World::on_sqlite().await;
-    let request = pb::ExchangeLegacyTokenRequest::default();
-    let status = world.auth.clone().exchange_legacy_token(request).await.unwrap_err();
-    assert_eq!(status.code(), Code::Unimplemented);
-}

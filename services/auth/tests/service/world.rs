@@ -19,6 +19,8 @@ use crate::idp::{Mode, TestIdp, Visit};
 pub(crate) const CLIENT: &str = "myDIRACClientID";
 pub(crate) const CALLBACK: &str = "http://127.0.0.1:8000/api/auth/device/complete";
 pub(crate) const REDIRECT: &str = "http://web.invalid/callback";
+/// The SHA-256 of `key of a DIRAC server`.
+const LEGACY_KEY_HASH: &str = "1e347bb37fa5352552d733b72e2024b022ca4c7cced67d273f241eb5d5801c75";
 pub(crate) const SCOPE: &str = "vo:lhcb group:lhcb_user";
 
 /// The configuration: alice, bob and the suspended mallory are in `lhcb`.
@@ -54,6 +56,7 @@ pub(crate) struct World {
     pub(crate) clock: MockClock,
     pub(crate) issuer: TestIssuer,
     pub(crate) auth: AuthServiceClient<AnyChannel>,
+    pub(crate) url: DbUrl,
     db: AuthDb,
     _place: TestDatabase,
 }
@@ -72,8 +75,8 @@ impl World {
         let url: DbUrl = place.url("AuthDB").await;
         let db = AuthDb::open(&url, 4).await.unwrap();
         AuthDb::open(&url, 1).await.expect("opening it again finds the tables as they should be");
-        let auth = client(&db, &clock, &issuer, document(&idp.base));
-        Self { idp, clock, issuer, auth, db, _place: place }
+        let auth = client(&db, &clock, &issuer, document(&idp.base), |_| ());
+        Self { idp, clock, issuer, auth, url, db, _place: place }
     }
 
     pub(crate) async fn on_sqlite() -> Self {
@@ -84,7 +87,15 @@ impl World {
     pub(crate) fn reconfigured(&self, change: impl FnOnce(&mut Value)) -> AuthServiceClient<AnyChannel> {
         let mut document = document(&self.idp.base);
         change(&mut document["Registry"]["lhcb"]);
-        client(&self.db, &self.clock, &self.issuer, document)
+        client(&self.db, &self.clock, &self.issuer, document, |_| ())
+    }
+
+    /// The same installation after its settings were changed.
+    pub(crate) fn with_settings(
+        &self,
+        change: impl FnOnce(&mut AuthSettings),
+    ) -> AuthServiceClient<AnyChannel> {
+        client(&self.db, &self.clock, &self.issuer, document(&self.idp.base), change)
     }
 
     pub(crate) async fn begin(&self, scope: &str) -> Result<Login, Status> {
@@ -138,10 +149,16 @@ impl World {
     }
 
     pub(crate) async fn whoami(&self, access_token: &str) -> Result<pb::GetUserInfoResponse, Status> {
-        let mut request = Request::new(pb::GetUserInfoRequest {});
-        let bearer = format!("Bearer {access_token}").parse().unwrap();
-        request.metadata_mut().insert("authorization", bearer);
+        let request = Self::with_token(pb::GetUserInfoRequest {}, access_token);
         Ok(self.auth.clone().get_user_info(request).await?.into_inner())
+    }
+
+    /// A call with a token.
+    pub(crate) fn with_token<T>(message: T, token: &str) -> Request<T> {
+        let mut request = Request::new(message);
+        let bearer = format!("Bearer {token}").parse().unwrap();
+        request.metadata_mut().insert("authorization", bearer);
+        request
     }
 
     pub(crate) async fn refresh_claims(&self, refresh_token: &str) -> RefreshClaims {
@@ -163,10 +180,16 @@ fn client(
     clock: &MockClock,
     issuer: &TestIssuer,
     document: Value,
+    change: impl FnOnce(&mut AuthSettings),
 ) -> AuthServiceClient<AnyChannel> {
     let config = ConfigFollower::fixed(Config::from_value(document).unwrap());
     let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
-    let settings = AuthSettings { allowed_redirects: vec![REDIRECT.to_owned()], ..AuthSettings::new(key) };
+    let mut settings = AuthSettings {
+        allowed_redirects: vec![REDIRECT.to_owned()],
+        legacy_exchange_key: Some(LEGACY_KEY_HASH.into()),
+        ..AuthSettings::new(key)
+    };
+    change(&mut settings);
     let token = issuer.settings().clone();
     let deps = Deps::new(db.clone(), config, Arc::new(clock.clone()), settings, token).unwrap();
     let stack = Stack {

@@ -1,0 +1,72 @@
+//! What an administrator must be able to find out afterwards: who came in, who was refused, what was taken back.
+//!
+//! Every event is one line of the log with the target `diracx_audit`, so that it can be sent somewhere else; its
+//! field `audit` names the kind, and it stands in the span of its call, so that the trace leads to the gateway's
+//! line with the address. Events hold the ids of tokens and never a token, a code or what an identity
+//! provider said.
+
+use diracx_core::{Code, Explain, Reason};
+use diracx_server::Identity;
+use uuid::Uuid;
+
+use crate::{error::Error, logic::identity::Grant, policy::RevokeToken};
+
+/// The target of all events.
+const TARGET: &str = "diracx_audit";
+
+/// Longer texts of callers are cut.
+const MAX_TEXT: usize = 200;
+
+/// Somebody got the tokens of a session that begins.
+pub(crate) fn login(by: &'static str, grant: &Grant, jti: Uuid) {
+    let (sub, user, scope) = (&grant.sub, &grant.preferred_username, &grant.scope);
+    tracing::info!(
+        target: TARGET, audit = "login", by, %sub, %user, vo = %scope.vo, group = %scope.group, %jti,
+        "{user} of {} logged in by {by}", scope.vo
+    );
+}
+
+/// A session goes on; `next` takes the place of `jti`, unless the token may be used many times.
+pub(crate) fn refreshed(grant: &Grant, jti: Uuid, next: Option<Uuid>) {
+    let (sub, user, vo) = (&grant.sub, &grant.preferred_username, &grant.scope.vo);
+    let next = next.map(tracing::field::display);
+    tracing::info!(target: TARGET, audit = "refresh", %sub, %user, %vo, %jti, next, "{user} of {vo} goes on");
+}
+
+/// A refresh token was used a second time; all sessions of its subject are closed.
+pub(crate) fn reused(sub: &str, jti: Uuid, closed: usize) {
+    tracing::warn!(
+        target: TARGET, audit = "reuse", %sub, %jti, token.count = closed,
+        "a refresh token was used twice; all sessions of {sub} are closed"
+    );
+}
+
+/// Somebody took back a token by its id.
+pub(crate) fn revoked(jti: Uuid, sub: &str, identity: &Identity, _: &RevokeToken) {
+    let by = identity.as_user().map_or("a component", |user| user.sub.as_str());
+    tracing::info!(target: TARGET, audit = "revocation", %jti, %sub, by, "a refresh token of {sub} was revoked by {by}");
+}
+
+/// Whoever has a token gave it back.
+pub(crate) fn given_back(jti: Uuid) {
+    tracing::info!(target: TARGET, audit = "revocation", %jti, "a refresh token was given back");
+}
+
+/// Somebody was refused. What is our own fault, or has to wait, is no refusal.
+pub(crate) fn refused(what: &'static str, error: &Error) {
+    let explanation = error.explain();
+    let is_refusal = matches!(
+        explanation.code,
+        Code::InvalidArgument
+            | Code::FailedPrecondition
+            | Code::Unauthenticated
+            | Code::PermissionDenied
+            | Code::NotFound
+            | Code::ResourceExhausted
+    );
+    if is_refusal && explanation.reason != Reason::AuthorizationPending {
+        let why: String = error.to_string().chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
+        let reason = explanation.reason.as_str();
+        tracing::warn!(target: TARGET, audit = "refusal", what, reason, why, "{what} was refused: {reason}");
+    }
+}

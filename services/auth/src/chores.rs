@@ -1,0 +1,157 @@
+//! What an administrator does to the key store by hand: `diracx-auth rotate-key` and `delete-key`.
+//!
+//! The file is replaced in one step, readable by its owner only. Running processes notice by themselves.
+
+use std::{
+    ffi::OsString,
+    fs,
+    io::{self, Write},
+    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    path::{Path, PathBuf},
+};
+
+use clap::Parser;
+use diracx_core::{Clock, SystemClock};
+use diracx_server::token::{KeyKind, KeyStore, KeyStoreError, delete_key, rotate_key};
+
+/// The words that begin a chore; anything else starts the service.
+const CHORES: [&str; 2] = ["rotate-key", "delete-key"];
+
+/// Looks after the key store.
+#[derive(Debug, Parser)]
+#[command(name = "diracx-auth", version)]
+pub enum Chore {
+    /// Puts a fresh signing key in front of the others, which only verify from now on.
+    ///
+    /// The file is made if it is missing. Processes that have it as their key store notice within a second;
+    /// nothing has to be restarted, and tokens signed with the keys of before stay good. Remove those keys once
+    /// their tokens have expired.
+    RotateKey {
+        /// The key store, a JWK set with private keys.
+        #[arg(long, env = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", hide_env_values = true, value_name = "PATH")]
+        keystore: PathBuf,
+        /// The type of the new key: OKP (signs Ed25519) or EC (signs ES256, which the setting
+        /// DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS must allow).
+        #[arg(long, default_value = "OKP", value_name = "TYPE")]
+        kty: String,
+        /// Its curve: Ed25519 for OKP, P-256 for EC.
+        #[arg(long, value_name = "CURVE")]
+        crv: Option<String>,
+    },
+    /// Removes a key: tokens signed with it are refused from now on.
+    DeleteKey {
+        /// The key store, a JWK set with private keys.
+        #[arg(long, env = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", hide_env_values = true, value_name = "PATH")]
+        keystore: PathBuf,
+        /// The id of the key.
+        #[arg(long, value_name = "ID")]
+        kid: String,
+    },
+}
+
+/// Why a chore was not done.
+#[derive(Debug, thiserror::Error)]
+pub enum ChoreError {
+    /// The file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The key store is none, or the key cannot be made.
+    #[error(transparent)]
+    KeyStore(#[from] KeyStoreError),
+    /// There is no such key.
+    #[error("{} has no key {kid:?}; it has {}", path.display(), known.join(", "))]
+    NoSuchKey {
+        /// The key store.
+        path: PathBuf,
+        /// What was asked for.
+        kid: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+    /// Without a key to sign with no token could be made.
+    #[error("{kid} is the only key that signs; make another one first, with rotate-key")]
+    LastSigningKey {
+        /// The key.
+        kid: String,
+    },
+}
+
+impl Chore {
+    /// The chore that a command line asks for; `None` if it starts the service.
+    ///
+    /// # Errors
+    /// If it begins like a chore and is none; also for `--help`.
+    pub fn asked_for(args: impl IntoIterator<Item = OsString>) -> Option<Result<Self, clap::Error>> {
+        let args: Vec<OsString> = args.into_iter().collect();
+        let first = args.get(1)?.to_str()?;
+        CHORES.contains(&first).then(|| Self::try_parse_from(args))
+    }
+
+    /// Does it, and tells what was done.
+    ///
+    /// # Errors
+    /// If the key store stays as it was.
+    pub fn run(self) -> Result<String, ChoreError> {
+        match self {
+            Self::RotateKey { keystore, kty, crv } => {
+                let crv = crv.unwrap_or_else(|| if kty == "EC" { "P-256" } else { "Ed25519" }.to_owned());
+                rotate(&keystore, KeyKind::from_names(&kty, &crv)?)
+            }
+            Self::DeleteKey { keystore, kid } => delete(&keystore, &kid),
+        }
+    }
+}
+
+fn rotate(path: &Path, kind: KeyKind) -> Result<String, ChoreError> {
+    let before = match fs::read_to_string(path) {
+        Ok(text) => Some(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        Err(source) => return Err(ChoreError::File { path: path.to_owned(), source }),
+    };
+    let after = rotate_key(before.as_deref(), kind, SystemClock.now())?;
+    let keys = KeyStore::parse(&after)?;
+    replace(path, &after)?;
+    let new = &keys.keys()[0];
+    Ok(format!("{} signs from now on, with {}", new.kid(), new.algorithm().as_str()))
+}
+
+fn delete(path: &Path, kid: &str) -> Result<String, ChoreError> {
+    let before =
+        fs::read_to_string(path).map_err(|source| ChoreError::File { path: path.to_owned(), source })?;
+    let keys = KeyStore::parse(&before)?;
+    if !keys.knows(kid) {
+        let known = keys.keys().iter().map(|key| key.kid().to_owned()).collect();
+        return Err(ChoreError::NoSuchKey { path: path.to_owned(), kid: kid.to_owned(), known });
+    }
+    if !keys.keys().iter().any(|key| key.kid() != kid && key.may_sign()) {
+        return Err(ChoreError::LastSigningKey { kid: kid.to_owned() });
+    }
+    replace(path, &delete_key(&before, kid)?)?;
+    Ok(format!("{kid} is gone: its tokens are refused from now on"))
+}
+
+/// Puts a file in the place of another in one step: whoever reads sees the one or the other. A link is followed,
+/// and the permissions stay.
+fn replace(path: &Path, text: &str) -> Result<(), ChoreError> {
+    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let new = target.with_file_name(name);
+    let mode = fs::metadata(&target).map_or(0o600, |metadata| metadata.permissions().mode() & 0o777);
+    let written =
+        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).and_then(|mut file| {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(&new, &target)
+        });
+    written.map_err(|source| {
+        // what is half done must not lie around: it holds keys
+        let _ = fs::remove_file(&new);
+        ChoreError::File { path: path.to_owned(), source }
+    })
+}

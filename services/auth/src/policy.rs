@@ -1,0 +1,54 @@
+//! Who may do what with refresh tokens. Permits can be made here only.
+//!
+//! | | list | revoke | clean |
+//! |---|---|---|---|
+//! | a user | own | own | no |
+//! | `ProxyManagement` | all, revoked ones too | all | no |
+//! | a component of the system | no | no | yes |
+//!
+//! Which components may call an rpc at all stands in its declaration. As in DiracX, `ProxyManagement` reaches
+//! across VOs: it is the property of those who look after the credentials of an installation.
+
+use diracx_server::Identity;
+
+use crate::error::{Error, Result};
+
+const PROXY_MANAGEMENT: &str = "ProxyManagement";
+
+/// Which refresh tokens somebody may see.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum TokenScope {
+    /// Those of one subject that are not revoked.
+    Own(String),
+    /// All.
+    All,
+}
+
+/// This refresh token may be revoked.
+#[derive(Debug)]
+pub(crate) struct RevokeToken(());
+
+/// Old rows may be removed.
+#[derive(Debug)]
+pub(crate) struct Clean(());
+
+/// What this identity may see.
+pub(crate) fn list(identity: &Identity) -> Result<TokenScope> {
+    let user = identity.as_user().ok_or(Error::Forbidden)?;
+    Ok(if user.has_property(PROXY_MANAGEMENT) { TokenScope::All } else { TokenScope::Own(user.sub.clone()) })
+}
+
+/// Whether this identity may revoke a token of `owner`.
+pub(crate) fn revoke(identity: &Identity, owner: &str) -> Result<RevokeToken> {
+    let user = identity.as_user().ok_or(Error::Forbidden)?;
+    if user.sub == owner || user.has_property(PROXY_MANAGEMENT) {
+        Ok(RevokeToken(()))
+    } else {
+        Err(Error::NotYourToken)
+    }
+}
+
+/// Whether this identity may clean: only a part of the system, and the guard knows which.
+pub(crate) fn clean(identity: &Identity) -> Result<Clean> {
+    identity.as_component().map(|_| Clean(())).ok_or(Error::Forbidden)
+}
