@@ -9,6 +9,7 @@ mod children;
 mod databases;
 mod demo;
 mod dependencies;
+mod fuzz;
 mod generated_docs;
 mod http;
 mod login;
@@ -41,8 +42,10 @@ enum Chore {
     Demo(demo::Arguments),
     /// Print which crate uses which, and fail when that is not what ARCHITECTURE.md promises
     CheckDeps,
-    /// Write docs/reference/ anew from the help texts of the programs
+    /// Write docs/reference/ anew: settings and commands from the programs' help, access by trying
     Docs,
+    /// Run each fuzz target for a minute; what they find is kept in fuzz/artifacts
+    Fuzz(fuzz::Arguments),
     /// Measure the cold start of the standalone (release build) and its memory when idle
     BenchStart(bench_start::Arguments),
 }
@@ -54,6 +57,7 @@ fn main() -> ExitCode {
         Chore::Demo(arguments) => demo::run(&arguments),
         Chore::CheckDeps => dependencies::check().map(|()| true),
         Chore::Docs => generated_docs::write().map(|()| true),
+        Chore::Fuzz(arguments) => fuzz::run_targets(&arguments).map(|()| true),
         Chore::BenchStart(arguments) => bench_start::run(&arguments).map(|()| true),
     });
     match outcome {

@@ -4,10 +4,11 @@ use std::path::PathBuf;
 
 use anyhow::{Result, bail};
 
-use crate::shell::{apt_install, cargo, find, in_ci, may_use_apt, program, run, succeeds, tools_dir};
+use crate::shell::{apt_install, cargo, find, in_ci, may_use_apt, program, read, run, succeeds, tools_dir};
 
 const BUF_VERSION: &str = "1.75.0";
 const DENY_VERSION: &str = "0.20.2";
+const FUZZ_VERSION: &str = "0.13.2";
 
 /// A tool that is ready, or how to get it.
 pub(crate) enum Tool {
@@ -56,6 +57,18 @@ pub(crate) fn cargo_deny() -> Result<Tool> {
         ["install", "--quiet", "--locked", "--debug", "--version", DENY_VERSION, "cargo-deny", "--root"];
     run(cargo().args(arguments).arg(tools_dir()))?;
     Ok(Tool::At(ours))
+}
+
+/// `cargo-fuzz`, from its source. Whoever asks for it wants to fuzz, so it is installed wherever it is missing.
+pub(crate) fn cargo_fuzz() -> Result<PathBuf> {
+    let ours = tools_dir().join("bin/cargo-fuzz");
+    let pinned = |version: String| version.split_whitespace().last() == Some(FUZZ_VERSION);
+    if !read(program(&ours).arg("--version")).is_ok_and(pinned) {
+        let arguments =
+            ["install", "--quiet", "--locked", "--debug", "--version", FUZZ_VERSION, "cargo-fuzz", "--root"];
+        run(cargo().args(arguments).arg(tools_dir()))?;
+    }
+    Ok(ours)
 }
 
 /// Is there cargo-nextest? It runs the same tests as `cargo test`, faster and better isolated.

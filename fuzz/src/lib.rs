@@ -1,0 +1,43 @@
+//! What is done with any text that somebody may send us: one function for each reader of such texts.
+//!
+//! A fuzz target of the same name calls it with whatever the fuzzer finds, and `tests/tests/corpus.rs`, which
+//! compiles this file too, with the files below `corpus/`. A function panics when a promise is broken: that an
+//! error explains itself, that what was read can be written and read again, that nothing forged is believed.
+
+#![allow(clippy::expect_used, reason = "a broken promise is shown by panicking")]
+
+mod domain;
+mod http;
+mod tokens;
+// The reader of the config service, without the git that comes with the service.
+#[path = "../../services/config/src/yaml.rs"]
+mod yaml;
+
+pub use domain::{configuration, jdl, scope, version};
+pub use http::search;
+pub use tokens::{jwt, state};
+
+/// A target: its name, and what it calls.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 7] = [
+    ("configuration", configuration),
+    ("jdl", jdl),
+    ("jwt", jwt),
+    ("scope", scope),
+    ("search", search),
+    ("state", state),
+    ("version", version),
+];
+
+/// An error must say something, and not repeat a whole hostile text.
+fn must_explain_itself(error: &(impl std::fmt::Display + diracx_core::Explain)) {
+    let (sentence, explanation) = (error.to_string(), error.explain());
+    assert!(!sentence.trim().is_empty(), "an error without a sentence: {explanation:?}");
+    assert_ne!(
+        explanation.reason,
+        diracx_core::Reason::Internal,
+        "a caller's mistake is taken for ours: {sentence}"
+    );
+}
