@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    process::Command,
+    io::{AsyncBufReadExt as _, BufReader, Lines},
+    process::{Child, ChildStderr, Command},
 };
 
 use crate::{browser, mesh::program};
@@ -34,6 +34,32 @@ pub struct Run {
     pub stdout: String,
     /// Standard error.
     pub stderr: String,
+}
+
+/// A `dirac login` that waits for somebody to log in.
+pub struct Login {
+    /// The address to open.
+    pub address: String,
+    child: Child,
+    lines: Lines<BufReader<ChildStderr>>,
+    seen: String,
+}
+
+impl Login {
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If it does not end within a minute.
+    pub async fn end(mut self) -> Result<Run> {
+        let wait = async {
+            while let Some(line) = self.lines.next_line().await? {
+                self.seen += &line;
+            }
+            anyhow::Ok(self.child.wait().await?.code().unwrap_or(-1))
+        };
+        let code = tokio::time::timeout(PATIENCE, wait).await.context("dirac login does not end")??;
+        Ok(Run { code, stdout: String::new(), stderr: self.seen })
+    }
 }
 
 impl Run {
@@ -84,28 +110,35 @@ impl Dirac {
     }
 
     async fn approve(&self, arguments: &[&str], introduce: &str) -> Result<()> {
+        let login = self.begin_login(arguments).await?;
+        let answer = browser::visit(&login.address, introduce).await?;
+        ensure!(answer.status == 200, "the browser ended at {}: {}", answer.status, answer.text);
+        let run = login.end().await?;
+        ensure!(run.code == 0, "dirac login failed: {run:?}");
+        Ok(())
+    }
+
+    /// Begins to log in, up to the address that a person is to open.
+    ///
+    /// # Errors
+    /// If it names none.
+    pub async fn begin_login(&self, arguments: &[&str]) -> Result<Login> {
         // With JSON on standard output, what is for people goes to standard error.
         let mut command = self.command(&[&["--output", "json", "login"], arguments].concat())?;
         let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
         let mut lines = BufReader::new(child.stderr.take().context("a pipe")?).lines();
         let mut seen = String::new();
-        let url = loop {
-            let Some(line) = lines.next_line().await? else { bail!("dirac login named no address: {seen}") };
+        loop {
+            let line =
+                tokio::time::timeout(PATIENCE, lines.next_line()).await.context("it says nothing")??;
+            let Some(line) = line else { bail!("dirac login named no address: {seen}") };
             let url =
                 line.split_whitespace().find(|word| word.starts_with("http") && word.contains("user_code="));
             if let Some(url) = url {
-                break url.to_owned();
+                return Ok(Login { address: url.to_owned(), child, lines, seen });
             }
             seen += &line;
-        };
-        let answer = browser::visit(&url, introduce).await?;
-        ensure!(answer.status == 200, "the browser ended at {}: {}", answer.status, answer.text);
-        while let Some(line) = lines.next_line().await? {
-            seen += &line;
         }
-        let status = child.wait().await?;
-        ensure!(status.success(), "dirac login ended with {status}: {seen}");
-        Ok(())
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {

@@ -8,7 +8,7 @@ mod settings;
 
 use std::path::PathBuf;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
 
 pub use binaries::program;
@@ -21,7 +21,7 @@ use crate::{
     http::{Answer, send},
     identity_provider::IdentityProvider,
     replay::{Outcome, Server, Tokens, Transcript, Validation},
-    tokens::{Key, data},
+    tokens::{Key, data, random},
 };
 
 /// How the system is cut into processes.
@@ -37,7 +37,7 @@ pub enum Form {
 pub struct Mesh {
     /// Where REST, gRPC-Web and gRPC are served, without a slash at the end.
     pub base: String,
-    /// Its identity provider.
+    /// The identity provider of the recordings.
     pub identity_provider: IdentityProvider,
     /// Its databases.
     pub database: Database,
@@ -59,13 +59,35 @@ impl Mesh {
     /// # Errors
     /// If a process does not become ready.
     pub async fn start(form: Form, store: Store) -> Result<Self> {
-        let directory = TempDir::new()?;
         let identity_provider = IdentityProvider::start().await?;
+        let url = identity_provider.base.clone();
+        Self::make(form, store, free_port()?, identity_provider, &url, &[]).await
+    }
+
+    /// Starts a standalone on a port of the caller's choice, whose people log in at another identity provider,
+    /// with further settings.
+    ///
+    /// # Errors
+    /// If it does not become ready.
+    pub async fn start_at(port: u16, login_at: &str, settings: &[(&str, &str)]) -> Result<Self> {
+        let unused = IdentityProvider::start().await?;
+        Self::make(Form::Standalone, Store::Sqlite, port, unused, login_at, settings).await
+    }
+
+    async fn make(
+        form: Form,
+        store: Store,
+        port: u16,
+        identity_provider: IdentityProvider,
+        login_at: &str,
+        settings: &[(&str, &str)],
+    ) -> Result<Self> {
+        let directory = TempDir::new()?;
         let database = Database::create(store);
         let key = Key::generate()?;
-        let environment =
-            settings::environment(directory.path(), &identity_provider, &database, &key).await?;
-        let address = format!("127.0.0.1:{}", free_port()?);
+        let mut environment = settings::environment(directory.path(), login_at, &database, &key).await?;
+        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        let address = format!("127.0.0.1:{port}");
         let mut mesh = Self {
             base: format!("http://{address}"),
             identity_provider,
@@ -165,13 +187,19 @@ impl Mesh {
     }
 }
 
-/// A port of the loopback interface that was free a moment ago.
+/// A port of the loopback interface that is free, of those that the system gives nobody unasked: it stays free
+/// however many connections are made meanwhile.
 ///
 /// # Errors
 /// If there is none.
 pub fn free_port() -> Result<u16> {
-    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port")?;
-    Ok(listener.local_addr()?.port())
+    for _ in 0..100 {
+        let port = 10_000 + u16::from_be_bytes(random::<2>()?) % 20_000;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no free port")
 }
 
 /// Makes a test of one body for each form of the mesh on each kind of database.

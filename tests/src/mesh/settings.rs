@@ -8,17 +8,14 @@ use serde_json::{Value, json};
 use tokio::process::Command;
 
 use super::{Database, Process, free_port};
-use crate::{
-    identity_provider::IdentityProvider,
-    tokens::{Key, data, identities, random},
-};
+use crate::tokens::{Key, data, identities, random};
 
 type Environment = Vec<(String, String)>;
 
 /// The settings under which the recordings were made.
 pub(super) async fn environment(
     directory: &Path,
-    provider: &IdentityProvider,
+    identity_provider: &str,
     database: &Database,
     key: &Key,
 ) -> Result<Environment> {
@@ -29,7 +26,7 @@ pub(super) async fn environment(
     };
     let key_store = directory.join("keystore.json");
     std::fs::write(&key_store, key.store().to_string())?;
-    let repository = configuration(directory, &provider.base).await?;
+    let repository = configuration(directory, identity_provider).await?;
     let redirects: Value = json!([recorded("allowed redirect")]);
     let auth = [
         ("TOKEN_ISSUER", recorded("token issuer")),
