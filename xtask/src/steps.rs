@@ -1,5 +1,7 @@
 //! `cargo xtask test`: what the build server checks, in the order in which mistakes show soonest.
 
+mod login_tools;
+
 use anyhow::{Result, bail};
 
 use crate::{
@@ -36,7 +38,7 @@ enum Step {
     Programs,
     /// docs/reference against the programs' help
     Docs,
-    /// A MariaDB and a Redis, then every test, then the examples in the documentation
+    /// A MariaDB, a Redis, an OpenID provider and Chromium, then every test, then the examples in the documentation
     Tests,
 }
 
@@ -101,6 +103,8 @@ fn test(report: &mut Report) {
     let mut databases = Databases::default();
     report.step("MariaDB", || databases.mariadb());
     report.step("Redis", || databases.redis());
+    report.step("OpenID provider", login_tools::openid_provider);
+    report.step("Chromium", login_tools::chromium);
     let mut environment = databases.environment.clone();
     if report.has_passed("programs") {
         environment.push(("DIRACX_TEST_PROGRAMS_ARE_BUILT", "true".to_owned()));
