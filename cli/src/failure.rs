@@ -101,7 +101,10 @@ fn next_step(status: &Status, refusal: &Refusal) -> (u8, String) {
     if refusal.is(Reason::TokenMissing) {
         return (NOT_LOGGED_IN, "You are not logged in. Log in with: dirac login [VO]".to_owned());
     }
-    if refusal.is(Reason::InvalidGrant) || refusal.is(Reason::LoginExpired) {
+    if [Reason::InvalidGrant, Reason::LoginExpired, Reason::LoginDenied]
+        .into_iter()
+        .any(|reason| refusal.is(reason))
+    {
         return (NOT_LOGGED_IN, again.to_owned());
     }
     match status.code() {
