@@ -1,6 +1,7 @@
 //! `cargo xtask bench-start`: how long the standalone takes from nothing to its first healthy answer.
 
 use std::{
+    path::{Path, PathBuf},
     process::{Command, Stdio},
     time::{Duration, Instant},
 };
@@ -28,12 +29,17 @@ pub(crate) struct Arguments {
     /// Fail when the median of the first starts is above this many milliseconds
     #[arg(long)]
     limit_ms: Option<u64>,
+    /// Measure this program instead of building one
+    #[arg(long, value_name = "FILE")]
+    program: Option<PathBuf>,
 }
 
 /// Builds, measures, prints.
 pub(crate) fn run(arguments: &Arguments) -> Result<()> {
-    run_program(cargo().args(["build", "--release", "--workspace", "--bin=diracx-standalone"]))?;
-    let program = binaries().with_file_name("release").join("diracx-standalone");
+    let program = match &arguments.program {
+        Some(program) => program.canonicalize().with_context(|| format!("{}", program.display()))?,
+        None => build()?,
+    };
     let (mut first, mut again) = (Vec::new(), Vec::new());
     for _ in 0..arguments.runs {
         // Fresh: keys, configuration and databases are made. Again: they are there.
@@ -60,8 +66,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
+fn build() -> Result<PathBuf> {
+    run_program(cargo().args(["build", "--release", "--workspace", "--bin=diracx-standalone"]))?;
+    Ok(binaries().with_file_name("release").join("diracx-standalone"))
+}
+
 /// Starts the standalone and waits for its first healthy answer.
-fn start(program: &std::path::Path, scratch: &Scratch) -> Result<(Duration, Running)> {
+fn start(program: &Path, scratch: &Scratch) -> Result<(Duration, Running)> {
     let address = format!("127.0.0.1:{}", free_port()?);
     let health = format!("http://{address}/api/health/ready");
     let mut command = Command::new(program);
