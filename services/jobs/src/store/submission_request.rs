@@ -1,5 +1,6 @@
 //! Which jobs a call made, for its repetitions; compiled once per backend.
 
+use chrono::TimeDelta;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diracx_db::{Bind, DbError, DbResult, UtcTime, statement::BulkInsert};
@@ -26,9 +27,19 @@ pub(super) async fn find(conn: &mut Conn, key: &str) -> DbResult<Option<Submitte
     .transpose()
 }
 
+/// How long a call is remembered: the contract promises a day.
+const KEPT: TimeDelta = TimeDelta::days(1);
+
+/// Old calls are forgotten along the way, at every so many jobs.
+const FORGET_EVERY: i64 = 50;
+
 /// Remembers what a call made. Two of the same call at once meet here: one of them is undone,
 /// run again, and finds what the other made.
 pub(super) async fn remember(conn: &mut Conn, key: &str, submitted: &Submitted) -> DbResult<()> {
+    if submitted.ids.iter().any(|id| id.get() % FORGET_EVERY == 0) {
+        let old = submission_requests::reception_time.lt(UtcTime::from(submitted.at - KEPT));
+        diesel::delete(submission_requests::table.filter(old)).execute(conn).await?;
+    }
     let jobs = serde_json::to_string(submitted).map_err(|error| DbError::Refused(error.to_string()))?;
     let rows = [vec![Bind::from(key), UtcTime::from(submitted.at).into(), jobs.into()]];
     let insert = BulkInsert {

@@ -81,6 +81,21 @@ on_both_backends! {
         assert_eq!(jobs.finds("carol", vec![]).await.unwrap().len(), 2);
     }
 
+    async fn a_call_is_forgotten_after_a_day(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let first = jobs.submit_as_call("alice", &[HELLO], "call-1").await.unwrap();
+        jobs.clock.advance(chrono::Duration::hours(23));
+        for i in 0..3 {
+            jobs.submit_as_call("alice", &[HELLO; 20], &format!("early-{i}")).await.unwrap();
+        }
+        assert_eq!(jobs.submit_as_call("alice", &[HELLO], "call-1").await.unwrap(), first);
+        jobs.clock.advance(chrono::Duration::hours(2));
+        for i in 0..3 {
+            jobs.submit_as_call("alice", &[HELLO; 20], &format!("late-{i}")).await.unwrap();
+        }
+        assert_ne!(jobs.submit_as_call("alice", &[HELLO], "call-1").await.unwrap(), first);
+    }
+
     async fn many_bulks_at_once_do_not_mix_up_their_ids(db: TestDatabase) {
         let jobs = Jobs::start(db).await;
         let bulk = |n: usize| {
