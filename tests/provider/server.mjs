@@ -4,6 +4,7 @@
 // input, and says on standard output when it is ready and when a fault is in effect. It ends with its input, so
 // that none outlives the test that started it.
 
+import { randomUUID } from 'node:crypto';
 import { createServer } from 'node:http';
 import { createInterface } from 'node:readline';
 
@@ -16,13 +17,13 @@ const DISCOVERY = '/.well-known/openid-configuration';
 
 /** What goes wrong at the moment; `none` is how a provider should be. */
 let fault = { kind: 'none' };
-const cookieKeys = [crypto.randomUUID()];
+const cookieKeys = [randomUUID()];
 let key = await newKey();
 let provider = newProvider();
 
 async function newKey() {
   const { privateKey } = await generateKeyPair('RS256', { extractable: true });
-  return { ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256', kid: crypto.randomUUID() };
+  return { ...(await exportJWK(privateKey)), use: 'sig', alg: 'RS256', kid: randomUUID() };
 }
 
 /** What the provider remembers outlives it: only its key is new. */

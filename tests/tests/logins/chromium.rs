@@ -54,7 +54,7 @@ async fn somebody_clicks_deny_and_the_terminal_says_so() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn somebody_who_comes_too_late_reads_that_the_code_has_expired() {
-    let lifetime = ("DIRACX_SERVICE_AUTH_DEVICE_FLOW_EXPIRATION_SECONDS", "2");
+    let lifetime = ("DIRACX_SERVICE_AUTH_DEVICE_FLOW_EXPIRATION_SECONDS", "5");
     let Some((scene, browser)) = start(&[lifetime]).await else { return };
     let login = scene.begin().await;
     scene.poll_until_over(&login).await;

@@ -86,11 +86,18 @@ async fn a_provider_that_cannot_be_discovered_is_named_until_it_can() {
     scene.provider.up().await.unwrap();
     let page = alice.open(&login.address).await.unwrap();
     alice.log_in(&page, "alice", None).await.unwrap().says(200, "You are logged in");
-    // What it has announced is remembered: a provider that goes away is noticed when the browser comes back.
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_provider_that_goes_away_in_the_middle_of_a_login_is_named() {
+    let Some(mut scene) = Scene::start(&[]).await else { return };
     let login = scene.begin().await;
-    let page = Person::default().open(&login.address).await.unwrap();
-    assert!(page.text.contains("Log in"), "{page:?}");
+    let mut alice = Person::default();
+    let page = alice.open(&login.address).await.unwrap();
+    let callback = format!("{}/api/auth/device/complete", scene.mesh.base);
+    let stopped = alice.log_in(&page, "alice", Some(&callback)).await.unwrap();
     scene.provider.down().await.unwrap();
+    alice.open(&stopped.url).await.unwrap().says(502, "The login service does not answer");
     assert!(scene.poll(&login).await.text.contains("authorization_pending"));
 }
 

@@ -87,7 +87,7 @@ async fn somebody_who_is_not_registered_gets_no_token() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_takes_too_long_is_over_for_person_and_program() {
-    let lifetime = ("DIRACX_SERVICE_AUTH_DEVICE_FLOW_EXPIRATION_SECONDS", "3");
+    let lifetime = ("DIRACX_SERVICE_AUTH_DEVICE_FLOW_EXPIRATION_SECONDS", "5");
     let Some(scene) = Scene::start(&[lifetime]).await else { return };
     let login = scene.begin().await;
     let mut slow = Person::default();
@@ -150,4 +150,15 @@ async fn the_browser_of_a_web_program_comes_back_once_and_may_say_no() {
     let mut bob = Person::default();
     let page = bob.open(&scene.authorize("s")).await.unwrap();
     bob.press(&page, "deny", &[]).await.unwrap().says(400, "You did not allow the login");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_web_program_whose_person_takes_too_long_starts_again() {
+    let lifetime = ("DIRACX_SERVICE_AUTH_AUTHORIZATION_FLOW_EXPIRATION_SECONDS", "1");
+    let Some(scene) = Scene::start(&[lifetime]).await else { return };
+    let mut slow = Person::default();
+    let page = slow.open(&scene.authorize("s")).await.unwrap();
+    // Its second has passed for certain; nothing but the clock could tell.
+    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    slow.log_in(&page, "alice", None).await.unwrap().says(400, "This login is over");
 }
