@@ -5,11 +5,14 @@ use anyhow::{Context as _, Result, bail};
 
 use crate::{
     report::Ended,
-    shell::{apt_install, find, in_ci, may_use_apt, program, root, run, tools_dir},
+    shell::{apt_install, find, in_ci, may_use_apt, program, read, root, run, tools_dir},
 };
 
 /// What npm is to install, to the byte.
 const LOCK: &str = "package-lock.json";
+
+/// The oldest Node.js on which the provider runs.
+const OLDEST_NODE: u32 = 20;
 
 /// Makes sure that the provider of `tests/provider` is installed in `.tools/openid-provider`.
 pub(super) fn openid_provider() -> Result<Ended> {
@@ -17,6 +20,15 @@ pub(super) fn openid_provider() -> Result<Ended> {
     let source = root().join("tests/provider");
     let locked = std::fs::read(source.join(LOCK)).context("tests/provider has no lock file")?;
     if let Some(how) = missing(&["node", "npm"], &["nodejs", "npm"])? {
+        return Ok(Ended::Skipped(how));
+    }
+    let version = read(program("node").arg("--version"))?;
+    let major = version.trim_start_matches('v').split('.').next().and_then(|number| number.parse().ok());
+    if major.is_none_or(|major: u32| major < OLDEST_NODE) {
+        let how = format!("it needs Node.js {OLDEST_NODE} or newer, and this is {}", version.trim());
+        if in_ci() {
+            bail!(how);
+        }
         return Ok(Ended::Skipped(how));
     }
     // npm writes this file when everything is there.
