@@ -25,6 +25,7 @@ use tower::{Layer, ServiceExt};
 use tracing::Instrument;
 
 use crate::{
+    attempts::Attempts,
     cors::{Asking, Cors},
     counted::Counted,
     error::Refusal,
@@ -38,6 +39,7 @@ use crate::{
 pub(crate) struct Edge(Arc<Inner>);
 
 struct Inner {
+    attempts: Attempts,
     cors: Cors,
     gate: VersionGate,
     counted: Counted,
@@ -56,6 +58,7 @@ impl Edge {
         grpc: GrpcRouter,
     ) -> Self {
         Self(Arc::new(Inner {
+            attempts: Attempts::default(),
             cors: Cors::new(settings.cors_origins.iter().cloned()),
             gate,
             counted,
@@ -78,10 +81,19 @@ async fn enter(State(Edge(edge)): State<Edge>, request: Request) -> Response {
     }
     let asking = Asking::of(request.headers());
     let protocol = Protocol::of(request.method(), request.headers());
-    let mut response = match protocol {
-        Protocol::Rest => edge.rest(request).await,
-        Protocol::Grpc => edge.grpc(request).await,
-        Protocol::GrpcWeb => edge.grpc_web(request).await,
+    let mut response = match edge.attempts.begin(&request) {
+        Err(too_many) => too_many.answer(protocol, request.headers()),
+        Ok(attempt) => {
+            let response = match protocol {
+                Protocol::Rest => edge.rest(request).await,
+                Protocol::Grpc => edge.grpc(request).await,
+                Protocol::GrpcWeb => edge.grpc_web(request).await,
+            };
+            if let Some(attempt) = attempt {
+                attempt.ended(&response);
+            }
+            response
+        }
     };
     // What goes wrong by our fault tells web pages nothing, as in DiracX; and native gRPC is for no web page.
     if response.status() != StatusCode::INTERNAL_SERVER_ERROR && protocol != Protocol::Grpc {

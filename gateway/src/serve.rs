@@ -21,6 +21,7 @@ use tokio::{
 use tower::ServiceExt;
 
 use crate::{
+    attempts::Peer,
     connection::{FirstRequest, Watched},
     public_url::Secure,
     settings::GatewaySettings,
@@ -68,8 +69,8 @@ pub async fn serve(
             accepted = listener.accept() => accepted,
             () = &mut shutdown => break,
         };
-        let stream = match accepted {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match accepted {
+            Ok((stream, peer)) => (stream, Peer(peer)),
             Err(error) => {
                 pause(&error).await;
                 continue;
@@ -77,7 +78,7 @@ pub async fn serve(
         };
         let (router, tls, drain) = (router.clone(), tls.clone(), drain.clone());
         diracx_server::spawn(async move {
-            connection(stream, router, tls, drain).await;
+            connection(stream, peer, router, tls, drain).await;
             drop(place);
         });
     }
@@ -102,22 +103,28 @@ async fn pause(error: &io::Error) {
     }
 }
 
-async fn connection(stream: TcpStream, router: Router, tls: Option<Tls>, drain: watch::Receiver<bool>) {
+async fn connection(
+    stream: TcpStream,
+    peer: Peer,
+    router: Router,
+    tls: Option<Tls>,
+    drain: watch::Receiver<bool>,
+) {
     // Small answers must not wait for the client's acknowledgement of earlier ones.
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a connection cannot be set to send at once");
     }
     match tls {
-        None => talk(stream, router, false, drain).await,
+        None => talk(stream, peer, router, false, drain).await,
         Some(tls) => match tokio::time::timeout(PATIENCE, tls.accept(stream)).await {
-            Ok(Ok(stream)) => talk(stream, router, true, drain).await,
+            Ok(Ok(stream)) => talk(stream, peer, router, true, drain).await,
             Ok(Err(error)) => tracing::debug!(%error, "no TLS connection came about"),
             Err(_) => tracing::debug!("no TLS connection came about in time"),
         },
     }
 }
 
-async fn talk<T>(stream: T, router: Router, secure: bool, mut drain: watch::Receiver<bool>)
+async fn talk<T>(stream: T, peer: Peer, router: Router, secure: bool, mut drain: watch::Receiver<bool>)
 where
     T: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
@@ -125,6 +132,7 @@ where
     let arrived = first.clone();
     let service = router.map_request(move |mut request: http::Request<Incoming>| {
         arrived.arrived();
+        request.extensions_mut().insert(peer);
         if secure {
             request.extensions_mut().insert(Secure);
         }

@@ -52,6 +52,11 @@ pub(crate) fn given_back(jti: Uuid) {
     tracing::info!(target: TARGET, audit = "revocation", %jti, "a refresh token was given back");
 }
 
+/// A component got its token.
+pub(crate) fn component(name: &str, jti: Uuid) {
+    tracing::info!(target: TARGET, audit = "component token", component = name, %jti, "{name} got its token");
+}
+
 /// Somebody was refused. What is our own fault, or has to wait, is no refusal.
 pub(crate) fn refused(what: &'static str, error: &Error) {
     let explanation = error.explain();

@@ -4,15 +4,15 @@
 
 use std::{
     ffi::OsString,
-    fs,
-    io::{self, Write},
-    os::unix::fs::{OpenOptionsExt, PermissionsExt},
+    io,
     path::{Path, PathBuf},
 };
 
 use clap::Parser;
 use diracx_core::{Clock, SystemClock};
 use diracx_server::token::{KeyKind, KeyStore, KeyStoreError, delete_key, rotate_key};
+
+use crate::key_file;
 
 /// The words that begin a chore; anything else starts the service.
 const CHORES: [&str; 2] = ["rotate-key", "delete-key"];
@@ -108,50 +108,61 @@ impl Chore {
 }
 
 fn rotate(path: &Path, kind: KeyKind) -> Result<String, ChoreError> {
-    let before = match fs::read_to_string(path) {
-        Ok(text) => Some(text),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(source) => return Err(ChoreError::File { path: path.to_owned(), source }),
-    };
-    let after = rotate_key(before.as_deref(), kind, SystemClock.now())?;
-    let keys = KeyStore::parse(&after)?;
-    replace(path, &after)?;
-    let new = &keys.keys()[0];
-    Ok(format!("{} signs from now on, with {}", new.kid(), new.algorithm().as_str()))
+    change(path, |before| {
+        let after = rotate_key(before, kind, SystemClock.now())?;
+        let keys = KeyStore::parse(&after)?;
+        let new = &keys.keys()[0];
+        let done = format!("{} signs from now on, with {}", new.kid(), new.algorithm().as_str());
+        Ok((Some(after), done))
+    })
 }
 
 fn delete(path: &Path, kid: &str) -> Result<String, ChoreError> {
-    let before =
-        fs::read_to_string(path).map_err(|source| ChoreError::File { path: path.to_owned(), source })?;
-    let keys = KeyStore::parse(&before)?;
-    if !keys.knows(kid) {
-        let known = keys.keys().iter().map(|key| key.kid().to_owned()).collect();
-        return Err(ChoreError::NoSuchKey { path: path.to_owned(), kid: kid.to_owned(), known });
-    }
-    if !keys.keys().iter().any(|key| key.kid() != kid && key.may_sign()) {
-        return Err(ChoreError::LastSigningKey { kid: kid.to_owned() });
-    }
-    replace(path, &delete_key(&before, kid)?)?;
-    Ok(format!("{kid} is gone: its tokens are refused from now on"))
+    change(path, |before| {
+        let before = before.ok_or_else(|| Problem::File(io::ErrorKind::NotFound.into()))?;
+        let keys = KeyStore::parse(before)?;
+        if !keys.knows(kid) {
+            let known = keys.keys().iter().map(|key| key.kid().to_owned()).collect();
+            return Err(ChoreError::NoSuchKey { path: path.to_owned(), kid: kid.to_owned(), known }.into());
+        }
+        if !keys.keys().iter().any(|key| key.kid() != kid && key.may_sign()) {
+            return Err(ChoreError::LastSigningKey { kid: kid.to_owned() }.into());
+        }
+        let done = format!("{kid} is gone: its tokens are refused from now on");
+        Ok((Some(delete_key(before, kid)?), done))
+    })
 }
 
-/// Puts a file in the place of another in one step: whoever reads sees the one or the other. A link is followed,
-/// and the permissions stay.
-fn replace(path: &Path, text: &str) -> Result<(), ChoreError> {
-    let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let new = target.with_file_name(name);
-    let mode = fs::metadata(&target).map_or(0o600, |metadata| metadata.permissions().mode() & 0o777);
-    let written =
-        fs::OpenOptions::new().write(true).create_new(true).mode(mode).open(&new).and_then(|mut file| {
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &target)
-        });
-    written.map_err(|source| {
-        // what is half done must not lie around: it holds keys
-        let _ = fs::remove_file(&new);
-        ChoreError::File { path: path.to_owned(), source }
+/// What happens on the way, before it is known which file it happened to.
+enum Problem {
+    File(io::Error),
+    Chore(ChoreError),
+}
+
+impl From<io::Error> for Problem {
+    fn from(error: io::Error) -> Self {
+        Self::File(error)
+    }
+}
+
+impl From<KeyStoreError> for Problem {
+    fn from(error: KeyStoreError) -> Self {
+        Self::Chore(error.into())
+    }
+}
+
+impl From<ChoreError> for Problem {
+    fn from(error: ChoreError) -> Self {
+        Self::Chore(error)
+    }
+}
+
+fn change(
+    path: &Path,
+    with: impl FnOnce(Option<&str>) -> Result<(Option<String>, String), Problem>,
+) -> Result<String, ChoreError> {
+    key_file::change(path, with).map_err(|problem| match problem {
+        Problem::File(source) => ChoreError::File { path: path.to_owned(), source },
+        Problem::Chore(error) => error,
     })
 }

@@ -155,6 +155,21 @@ pub enum Error {
     /// One login was tried too often.
     #[error("Too many attempts, try again later")]
     TooManyAttempts(/** When to come back. */ Duration),
+    /// The key store is no file, so that nothing can be removed from it.
+    #[error("The key store is given inline and cannot be changed")]
+    KeysInline,
+    /// The file of the key store cannot be changed.
+    #[error("The key store cannot be changed")]
+    KeysReadOnly(#[source] std::io::Error),
+    /// What a component shows proves nothing.
+    #[error("Invalid assertion")]
+    Assertion(#[source] TokenError),
+    /// A component asks for the token of another one.
+    #[error("The assertion is that of {proven}")]
+    OtherComponent {
+        /// Who made the assertion.
+        proven: String,
+    },
     /// Access tokens cannot be revoked.
     #[error("unsupported_token_type")]
     UnsupportedTokenType,
@@ -256,6 +271,15 @@ impl Explain for Error {
             Self::LegacyHeader => Explanation::unauthenticated(Reason::AuthorizationHeaderInvalid),
             Self::LegacyKey => Explanation::unauthenticated(Reason::InvalidClient),
             Self::LegacyAsk => Explanation::invalid_argument(Reason::InvalidScope),
+            Self::KeysInline | Self::KeysReadOnly(_) => {
+                Explanation::failed_precondition(Reason::InvalidField)
+            }
+            Self::Assertion(error) => {
+                Explanation::unauthenticated(Reason::TokenInvalid).with("problem", error.particulars())
+            }
+            Self::OtherComponent { proven } => {
+                Explanation::permission_denied(Reason::Forbidden).with("component", proven)
+            }
             Self::TooManyAttempts(delay) => {
                 Explanation::resource_exhausted(Reason::TooManyAttempts).retry_after(*delay)
             }

@@ -8,6 +8,7 @@ mod error;
 #[cfg(test)]
 mod fixtures;
 mod idp;
+mod key_file;
 mod logic;
 mod observe;
 mod policy;
@@ -26,6 +27,7 @@ use tonic::service::Routes;
 pub use deps::{AuthDb, Deps};
 pub use error::Error;
 pub use idp::{Cause, IdentityProviders, IdpError};
+pub use logic::component::{BadComponentKeys, ComponentKeys};
 pub use observe::observe;
 pub use state::{NoStateKey, StateKey};
 pub use store::{DATABASE, MIGRATIONS};

@@ -1,6 +1,6 @@
 //! The settings of the auth service, under DiracX's names.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use chrono::Duration;
 use diracx_client::ServerAddress;
@@ -11,7 +11,7 @@ use diracx_server::settings::{
     TokenArgs, TokenSettings,
 };
 
-use crate::state::StateKey;
+use crate::{logic::component::ComponentKeys, state::StateKey};
 
 /// Issues DIRAC's tokens after the identity provider of a VO has said who somebody is.
 #[derive(Debug, clap::Parser)]
@@ -123,6 +123,10 @@ pub struct AuthArgs {
         value_name = "SHA256"
     )]
     pub legacy_exchange_hashed_api_key: Option<Secret>,
+    /// The public keys with which components of the system prove who they are, as a JSON object with a JWK set
+    /// for each, inline or as a path; components that have the key store need none.
+    #[arg(long, env = "DIRACX_SERVICE_AUTH_COMPONENT_KEYS", value_name = "JSON")]
+    pub component_keys: Option<String>,
     /// Whom to tell about a vulnerability, as a URI (mailto: or https:); the support addresses of the VOs
     /// unless given.
     #[arg(long, env = "DIRACX_SERVICE_AUTH_SECURITY_CONTACT", value_name = "URI")]
@@ -152,6 +156,8 @@ pub struct AuthSettings {
     pub refresh_token_retention_months: u32,
     /// The SHA-256 of the key of DIRAC servers, in lower-case hexadecimal digits; without it they get no tokens.
     pub legacy_exchange_key: Option<Secret>,
+    /// With which components prove who they are.
+    pub component_keys: Arc<ComponentKeys>,
     /// The properties that discovery tells. Others may be asked for all the same, if they are known.
     pub advertised_properties: Vec<SecurityProperty>,
     /// The properties that scopes may name.
@@ -174,6 +180,7 @@ impl AuthSettings {
             refresh_token_lifetime: Duration::minutes(60),
             refresh_token_retention_months: 6,
             legacy_exchange_key: None,
+            component_keys: Arc::default(),
             advertised_properties: SecurityProperty::BUILT_IN.to_vec(),
             known_properties: SecurityProperty::BUILT_IN.iter().cloned().collect(),
             security_contact: None,
@@ -195,6 +202,7 @@ impl Resolve for AuthArgs {
         const MONTHS: &str = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_RETENTION_MONTHS";
         const PROPERTIES: &str = "DIRACX_SERVICE_AUTH_AVAILABLE_PROPERTIES";
         const LEGACY: &str = "DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY";
+        const COMPONENTS: &str = "DIRACX_SERVICE_AUTH_COMPONENT_KEYS";
         const CONTACT: &str = "DIRACX_SERVICE_AUTH_SECURITY_CONTACT";
 
         let allowed_redirects = problems.json(REDIRECTS, &self.allowed_redirects);
@@ -214,6 +222,10 @@ impl Resolve for AuthArgs {
         if legacy_exchange_key.as_ref().is_some_and(|key| !is_sha256(key)) {
             problems.note(LEGACY, "must be 64 hexadecimal digits: the SHA-256 of the key");
         }
+        let component_keys = match self.component_keys.as_deref().map(str::trim) {
+            None | Some("") => Some(ComponentKeys::default()),
+            Some(setting) => component_keys(problems, COMPONENTS, setting),
+        };
         let advertised_properties = match self.available_properties.as_deref() {
             None | Some("") => Some(SecurityProperty::BUILT_IN.to_vec()),
             Some(list) => problems.json(PROPERTIES, list),
@@ -237,6 +249,7 @@ impl Resolve for AuthArgs {
             refresh_token_lifetime: refresh?,
             refresh_token_retention_months: months?,
             legacy_exchange_key: legacy_exchange_key.map(|key| Secret::from(key.as_str())),
+            component_keys: Arc::new(component_keys?),
             advertised_properties: advertised_properties?,
             security_contact,
             ..AuthSettings::new(state_key?)
@@ -253,6 +266,20 @@ fn lifetime(problems: &mut Problems, name: &str, raw: &str, unit: i64) -> Option
         return None;
     }
     Some(Duration::seconds(count * unit))
+}
+
+/// Inline, or in a file.
+fn component_keys(problems: &mut Problems, name: &str, setting: &str) -> Option<ComponentKeys> {
+    if setting.starts_with('{') {
+        return problems.check(name, ComponentKeys::parse(setting));
+    }
+    match std::fs::read_to_string(setting) {
+        Ok(document) => problems.check(name, ComponentKeys::parse(&document)),
+        Err(error) => {
+            problems.note(name, format_args!("cannot read {setting}: {error}"));
+            None
+        }
+    }
 }
 
 fn is_sha256(text: &str) -> bool {

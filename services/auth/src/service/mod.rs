@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result as AuthResult},
     logic::{
         authorization::{self, Ask},
-        cleaning, device, legacy,
+        cleaning, component, device, keys, legacy,
         login::Callback,
         management as tokens_of, refresh,
         tokens::Tokens,
@@ -168,6 +168,16 @@ impl AuthService for Auth {
         Ok(Response::new(tokens.into()))
     }
 
+    async fn issue_component_token(
+        &self,
+        request: Request<pb::IssueComponentTokenRequest>,
+    ) -> Result<Response<pb::IssueComponentTokenResponse>, Status> {
+        let pb::IssueComponentTokenRequest { component, assertion } = request.into_inner();
+        let issued = answer("component token", component::issue(&self.0, &component, &assertion))?;
+        let expires_in = Some(span(issued.expires_in));
+        Ok(Response::new(pb::IssueComponentTokenResponse { access_token: issued.access_token, expires_in }))
+    }
+
     async fn list_refresh_tokens(
         &self,
         request: Request<pb::ListRefreshTokensRequest>,
@@ -206,6 +216,15 @@ impl AuthService for Auth {
         let batch_size = request.into_inner().batch_size;
         let removed = cleaning::tokens(&self.0, &permit, batch_size).await.map_err(to_status)?;
         Ok(Response::new(removed.into()))
+    }
+
+    async fn clean_retired_keys(
+        &self,
+        request: Request<pb::CleanRetiredKeysRequest>,
+    ) -> Result<Response<pb::CleanRetiredKeysResponse>, Status> {
+        let permit = management::cleaner(&request)?;
+        let removed_key_ids = keys::clean(&self.0, &permit).await.map_err(to_status)?;
+        Ok(Response::new(pb::CleanRetiredKeysResponse { removed_key_ids }))
     }
 
     async fn get_jwks(

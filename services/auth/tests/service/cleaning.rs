@@ -5,6 +5,7 @@ use diesel_async::{AsyncConnection, AsyncMysqlConnection, RunQueryDsl, SimpleAsy
 use diracx_core::{Clock, Reason};
 use diracx_db::DbUrl;
 use diracx_proto::auth::v1 as pb;
+use diracx_server::token::{DEFAULT_ALGORITHMS, KeyKind, Keyring, rotate_key};
 use diracx_testkit::{TestDatabase, on_both_backends};
 use tonic::{Code, Status};
 
@@ -90,6 +91,34 @@ async fn only_the_component_for_tasks_cleans() {
     let refused = world.auth.clone().clean_expired_tokens(request).await.unwrap_err();
     assert_eq!(refused.code(), Code::PermissionDenied);
     assert_eq!(clean_flows(&world, -1).await.unwrap_err().code(), Code::InvalidArgument);
+}
+
+#[tokio::test]
+async fn keys_go_when_their_last_token_is_forgotten() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keystore.json");
+    let world = World::on_sqlite().await;
+    let now = world.clock.now();
+    let first = rotate_key(None, KeyKind::Ed25519, now).unwrap();
+    std::fs::write(&path, rotate_key(Some(&first), KeyKind::Ed25519, now).unwrap()).unwrap();
+    let keys = Keyring::open(path.to_str().unwrap(), &DEFAULT_ALGORITHMS).unwrap();
+    let old = keys.current().keys()[1].kid().to_owned();
+    let clean = async || {
+        let auth = world.with_keys(keys.clone());
+        let token = world.issuer.component("tasks").get().unwrap();
+        let request = World::with_token(pb::CleanRetiredKeysRequest {}, &token);
+        auth.clone().clean_retired_keys(request).await.unwrap().into_inner().removed_key_ids
+    };
+    assert_eq!(clean().await, [] as [&str; 0]);
+    world.clock.advance(Duration::days(215));
+    assert_eq!(clean().await, [old.as_str()]);
+    assert!(!keys.current().knows(&old) && keys.current().keys().len() == 1);
+    assert_eq!(clean().await, [] as [&str; 0]);
+
+    let token = world.issuer.component("tasks").get().unwrap();
+    let request = World::with_token(pb::CleanRetiredKeysRequest {}, &token);
+    let inline = world.auth.clone().clean_retired_keys(request).await.unwrap_err();
+    assert_eq!(inline.code(), Code::FailedPrecondition);
 }
 
 async fn connect(url: &DbUrl) -> AsyncMysqlConnection {

@@ -63,6 +63,36 @@ on_both_backends! {
         let poll = world.poll(&login.device_code).await;
         expect(poll, Code::Unauthenticated, Reason::LoginExpired, "Device code expired");
     }
+
+    async fn a_provider_that_refuses_is_quoted_and_a_denial_ends_the_login(place: TestDatabase) {
+        let world = World::on(place).await;
+        let login = world.begin(SCOPE).await.unwrap();
+        let visit = world.visit(&login.user_code, "sub-alice", Mode::Good).await.unwrap();
+        let refuse = |error: &str| {
+            let request = pb::FinishDeviceLoginRequest {
+                state: visit.state.clone(),
+                callback_url: CALLBACK.to_owned(),
+                error: error.to_owned(),
+                error_description: "not today".into(),
+                ..Default::default()
+            };
+            let mut auth = world.auth.clone();
+            async move { auth.finish_device_login(request).await }
+        };
+        let sentence = "The identity provider refused the login: temporarily_unavailable (not today)";
+        let refused = refuse("temporarily_unavailable").await;
+        expect(refused, Code::FailedPrecondition, Reason::InvalidGrant, sentence);
+        let pending = world.poll(&login.device_code).await;
+        expect(pending, Code::FailedPrecondition, Reason::AuthorizationPending, "authorization_pending");
+
+        let sentence = "The identity provider refused the login: access_denied (not today)";
+        expect(refuse("access_denied").await, Code::FailedPrecondition, Reason::InvalidGrant, sentence);
+        let sentence = "The login was denied: the person did not allow it";
+        let denied = world.poll(&login.device_code).await;
+        expect(denied, Code::FailedPrecondition, Reason::LoginDenied, sentence);
+        let sentence = format!("0 rows matched user_code {}", login.user_code);
+        expect(world.finish(&visit).await, Code::FailedPrecondition, Reason::InvalidGrant, &sentence);
+    }
 }
 
 #[tokio::test]
@@ -202,23 +232,6 @@ async fn a_state_that_was_changed_or_made_for_something_else_is_refused() {
     let elsewhere = world.auth.clone().finish_authorization(request).await;
     expect(elsewhere, Code::InvalidArgument, Reason::InvalidGrant, "Invalid state");
     world.finish(&visit).await.expect("the true state still works");
-}
-
-#[tokio::test]
-async fn a_provider_that_refuses_the_person_is_quoted() {
-    let world = World::on_sqlite().await;
-    let login = world.begin(SCOPE).await.unwrap();
-    let visit = world.visit(&login.user_code, "sub-alice", Mode::Good).await.unwrap();
-    let request = pb::FinishDeviceLoginRequest {
-        state: visit.state,
-        callback_url: CALLBACK.to_owned(),
-        error: "access_denied".into(),
-        error_description: "not today".into(),
-        ..Default::default()
-    };
-    let refused = world.auth.clone().finish_device_login(request).await;
-    let sentence = "The identity provider refused the login: access_denied (not today)";
-    expect(refused, Code::FailedPrecondition, Reason::InvalidGrant, sentence);
 }
 
 #[tokio::test]

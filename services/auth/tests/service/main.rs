@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "a helper of a test that cannot go on says so")]
 
 mod adopt;
+mod audit;
 mod authorization;
 mod cleaning;
+mod component;
 mod device;
 mod idp;
 mod legacy;
 mod management;
 mod metadata;
 mod refresh;
+mod sessions;
 mod world;

@@ -120,6 +120,37 @@ async fn who_loses_the_right_loses_the_session_but_not_for_a_passing_mistake() {
 }
 
 #[tokio::test]
+async fn what_the_configuration_knows_no_more_ends_at_the_next_refresh() {
+    let world = World::on_sqlite().await;
+    let token = world.log_in("sub-bob").await.refresh_token;
+    let no_vo = world.with_registry(|registry| {
+        let vo = registry["lhcb"].take();
+        *registry = json!({"other": vo});
+    });
+    let sentence = "VO lhcb is not known to this installation";
+    let refused = refresh_with(&no_vo, &token).await;
+    expect(refused, Code::InvalidArgument, Reason::UnknownVo, sentence);
+
+    let no_user = world.reconfigured(|vo| {
+        vo["Users"].as_object_mut().unwrap().remove("sub-bob");
+        vo["Groups"]["lhcb_user"]["Users"] = json!(["sub-alice"]);
+    });
+    let sentence = "User sub-bob is not registered in VO lhcb";
+    expect(refresh_with(&no_user, &token).await, Code::PermissionDenied, Reason::Forbidden, sentence);
+
+    let no_group = world.reconfigured(|vo| {
+        vo["DefaultGroup"] = json!("lhcb_prod");
+        vo["Groups"].as_object_mut().unwrap().remove("lhcb_user");
+    });
+    let sentence = "lhcb_user not in lhcb groups";
+    expect(refresh_with(&no_group, &token).await, Code::InvalidArgument, Reason::InvalidScope, sentence);
+
+    let fewer = world.reconfigured(|vo| vo["Groups"]["lhcb_user"]["Properties"] = json!([]));
+    let tokens = refresh_with(&fewer, &token).await.unwrap();
+    assert_eq!(world.whoami(&tokens.access_token).await.unwrap().properties, [] as [&str; 0]);
+}
+
+#[tokio::test]
 async fn a_token_of_a_dirac_server_is_used_many_times_until_it_is_revoked() {
     let world = World::on_sqlite().await;
     let tokens = world.log_in("sub-alice").await;

@@ -8,7 +8,12 @@ use diracx_core::{Reason, config::Config};
 use diracx_db::DbUrl;
 use diracx_proto::auth::v1::{self as pb, auth_service_client::AuthServiceClient, get_token_request::Grant};
 use diracx_server::{
-    Stack, StatusInfo, limits::Limits, telemetry::Metrics, token::RefreshClaims, version_gate::VersionGate,
+    Stack, StatusInfo,
+    limits::Limits,
+    settings::TokenSettings,
+    telemetry::Metrics,
+    token::{Keyring, RefreshClaims},
+    version_gate::VersionGate,
 };
 use diracx_testkit::{MockClock, TestDatabase, TestIssuer};
 use serde_json::{Value, json};
@@ -51,6 +56,8 @@ pub(crate) fn document(idp: &str) -> Value {
     })
 }
 
+pub(crate) type Auth = AuthServiceClient<AnyChannel>;
+
 pub(crate) struct World {
     pub(crate) idp: TestIdp,
     pub(crate) clock: MockClock,
@@ -88,6 +95,26 @@ impl World {
         let mut document = document(&self.idp.base);
         change(&mut document["Registry"]["lhcb"]);
         client(&self.db, &self.clock, &self.issuer, document, |_| ())
+    }
+
+    /// The same installation after its registry was changed.
+    pub(crate) fn with_registry(&self, change: impl FnOnce(&mut Value)) -> Auth {
+        let mut document = document(&self.idp.base);
+        change(&mut document["Registry"]);
+        client(&self.db, &self.clock, &self.issuer, document, |_| ())
+    }
+
+    /// The same installation with other keys to sign with; it believes the tokens of the issuer as before.
+    pub(crate) fn with_keys(&self, keys: Keyring) -> Auth {
+        let mut token = self.issuer.settings().clone();
+        token.keys = keys;
+        client_with(&self.db, &self.clock, &self.issuer, token, document(&self.idp.base), |_| ())
+    }
+
+    /// The same installation after its process was started again.
+    pub(crate) async fn restarted(&self) -> Auth {
+        let db = AuthDb::open(&self.url, 4).await.unwrap();
+        client(&db, &self.clock, &self.issuer, document(&self.idp.base), |_| ())
     }
 
     /// The same installation after its settings were changed.
@@ -181,7 +208,18 @@ fn client(
     issuer: &TestIssuer,
     document: Value,
     change: impl FnOnce(&mut AuthSettings),
-) -> AuthServiceClient<AnyChannel> {
+) -> Auth {
+    client_with(db, clock, issuer, issuer.settings().clone(), document, change)
+}
+
+fn client_with(
+    db: &AuthDb,
+    clock: &MockClock,
+    issuer: &TestIssuer,
+    token: TokenSettings,
+    document: Value,
+    change: impl FnOnce(&mut AuthSettings),
+) -> Auth {
     let config = ConfigFollower::fixed(Config::from_value(document).unwrap());
     let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
     let mut settings = AuthSettings {
@@ -190,7 +228,6 @@ fn client(
         ..AuthSettings::new(key)
     };
     change(&mut settings);
-    let token = issuer.settings().clone();
     let deps = Deps::new(db.clone(), config, Arc::new(clock.clone()), settings, token).unwrap();
     let stack = Stack {
         access: Arc::new(diracx_auth::access().unwrap()),

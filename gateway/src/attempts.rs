@@ -1,0 +1,346 @@
+//! How often one address may begin a login, or fail at one.
+//!
+//! Only the gateway knows where a call comes from, so the bound is here and no address is passed on for
+//! services to believe. User codes and the keys of DIRAC servers could be guessed, and begun logins fill a table;
+//! refresh tokens and codes for tokens are too long to guess, so exchanging them is not counted: a site with
+//! thousands of jobs behind one address must not be locked out by some that went wrong.
+
+use std::{
+    collections::HashMap,
+    net::{IpAddr, Ipv6Addr, SocketAddr},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use axum::response::{IntoResponse, Response};
+use diracx_core::{Explain, Explanation, Reason};
+use diracx_proto::auth::v1::auth_service_server::SERVICE_NAME;
+use diracx_server::status::to_status;
+use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+
+use crate::{
+    error::{ERROR_REASON, Refusal},
+    grpc::Protocol,
+};
+
+/// Failures in a row, and how soon one of them is forgotten.
+const FAILURES: Rate = Rate { most: 100.0, every: Duration::from_secs(2) };
+/// Logins begun in a row, and how soon another one may be. A login is pending for ten minutes, so that no address
+/// has more than about two hundred of them.
+const LOGINS: Rate = Rate { most: 100.0, every: Duration::from_secs(5) };
+/// Addresses remembered at a time.
+const ADDRESSES: usize = 50_000;
+
+/// The other side of the connection.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Peer(pub(crate) SocketAddr);
+
+/// What a call is, as far as it is counted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    /// It begins a login.
+    Begins,
+    /// It goes on with a login that a short code names.
+    GoesOn,
+    /// It shows a key.
+    ShowsKey,
+}
+
+impl Kind {
+    fn of(method: &Method, path: &str) -> Option<Self> {
+        if let Some(rpc) = path.strip_prefix('/').and_then(|path| path.strip_prefix(SERVICE_NAME)) {
+            return match rpc {
+                "/InitiateDeviceFlow" | "/StartAuthorization" => Some(Self::Begins),
+                "/StartDeviceLogin" | "/FinishDeviceLogin" | "/FinishAuthorization" => Some(Self::GoesOn),
+                "/ExchangeLegacyToken" | "/IssueComponentToken" => Some(Self::ShowsKey),
+                _ => None,
+            };
+        }
+        match path {
+            "/api/auth/device" if method == Method::POST => Some(Self::Begins),
+            "/api/auth/authorize" => Some(Self::Begins),
+            "/api/auth/device" | "/api/auth/device/complete" | "/api/auth/authorize/complete" => {
+                Some(Self::GoesOn)
+            }
+            "/api/auth/legacy-exchange" => Some(Self::ShowsKey),
+            _ => None,
+        }
+    }
+
+    /// Whether the answer is a failure of the caller.
+    fn failed(self, response: &Response) -> bool {
+        let unknown_key = |response: &Response| {
+            response.status() == StatusCode::UNAUTHORIZED || grpc_status(response) == Some(16)
+        };
+        match self {
+            // a DIRAC server asks for users who may not come in, and that is no attack
+            Self::ShowsKey => unknown_key(response),
+            Self::Begins | Self::GoesOn => {
+                let refused = [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN].contains(&response.status());
+                let on_rest = refused && response.headers().contains_key(ERROR_REASON);
+                on_rest || unknown_key(response) || matches!(grpc_status(response), Some(3 | 5 | 7))
+            }
+        }
+    }
+}
+
+/// The status of a gRPC call that failed at once, which is told in the headers.
+fn grpc_status(response: &Response) -> Option<u16> {
+    response.headers().get("grpc-status")?.to_str().ok()?.parse().ok()
+}
+
+/// Too many attempts from one address.
+#[derive(Debug, thiserror::Error)]
+#[error("Too many attempts, try again later")]
+pub(crate) struct TooMany(Duration);
+
+impl Explain for TooMany {
+    fn explain(&self) -> Explanation {
+        Explanation::resource_exhausted(Reason::TooManyAttempts).retry_after(self.0)
+    }
+}
+
+impl TooMany {
+    /// The answer, in the protocol of the call.
+    pub(crate) fn answer(self, protocol: Protocol, headers: &HeaderMap) -> Response {
+        if protocol == Protocol::Rest {
+            return Refusal::explained(self).into_response();
+        }
+        let mut response = to_status(self).into_http::<axum::body::Body>();
+        if let Some(content_type) = headers.get(CONTENT_TYPE) {
+            response.headers_mut().insert(CONTENT_TYPE, content_type.clone());
+        }
+        response
+    }
+}
+
+/// So many at once, and one more after each while.
+#[derive(Debug, Clone, Copy)]
+struct Rate {
+    most: f64,
+    every: Duration,
+}
+
+/// What is left of a rate.
+#[derive(Debug, Clone, Copy)]
+struct Bucket {
+    left: f64,
+    at: Instant,
+}
+
+impl Bucket {
+    fn full(rate: Rate, now: Instant) -> Self {
+        Self { left: rate.most, at: now }
+    }
+
+    fn refill(&mut self, rate: Rate, now: Instant) {
+        let passed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.left = (self.left + passed / rate.every.as_secs_f64()).min(rate.most);
+        self.at = now;
+    }
+
+    fn take(&mut self) {
+        self.left = (self.left - 1.0).max(0.0);
+    }
+
+    /// Nothing, or how long until there is something.
+    fn must_have(self, rate: Rate) -> Result<(), TooMany> {
+        if self.left >= 1.0 { Ok(()) } else { Err(TooMany(rate.every.mul_f64(1.0 - self.left))) }
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Counts {
+    failures: Bucket,
+    logins: Bucket,
+}
+
+/// Counts by address. Cheap to clone; clones share the counts.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Attempts(Arc<Mutex<HashMap<IpAddr, Counts>>>);
+
+/// A call that is counted when it ends.
+#[derive(Debug)]
+pub(crate) struct Attempt {
+    attempts: Attempts,
+    address: IpAddr,
+    kind: Kind,
+}
+
+impl Attempts {
+    /// Whether this call may be made; `None` if it is not counted.
+    pub(crate) fn begin<B>(&self, request: &Request<B>) -> Result<Option<Attempt>, TooMany> {
+        let Some(kind) = Kind::of(request.method(), request.uri().path()) else { return Ok(None) };
+        let peer = request.extensions().get::<Peer>().copied();
+        let Some(address) = peer.and_then(|peer| client(peer, request.headers())) else { return Ok(None) };
+        self.count(address, Instant::now(), |counts| {
+            counts.failures.must_have(FAILURES)?;
+            if kind == Kind::Begins {
+                counts.logins.must_have(LOGINS)?;
+                counts.logins.take();
+            }
+            Ok(())
+        })
+        .inspect_err(|_| {
+            tracing::warn!(target: "diracx_audit", audit = "too many attempts", %address, "{address} is turned away");
+        })?;
+        Ok(Some(Attempt { attempts: self.clone(), address, kind }))
+    }
+
+    fn count<T>(&self, address: IpAddr, now: Instant, with: impl FnOnce(&mut Counts) -> T) -> T {
+        // nothing panics while the lock is held
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if all.len() >= ADDRESSES && !all.contains_key(&address) {
+            make_room(&mut all, now);
+        }
+        let counts = all.entry(address).or_insert_with(|| Counts {
+            failures: Bucket::full(FAILURES, now),
+            logins: Bucket::full(LOGINS, now),
+        });
+        counts.failures.refill(FAILURES, now);
+        counts.logins.refill(LOGINS, now);
+        with(counts)
+    }
+}
+
+/// Forgets those who have nothing to be remembered for; if that is nobody, everybody: memory is bounded.
+fn make_room(all: &mut HashMap<IpAddr, Counts>, now: Instant) {
+    all.retain(|_, counts| {
+        counts.failures.refill(FAILURES, now);
+        counts.logins.refill(LOGINS, now);
+        counts.failures.left < FAILURES.most || counts.logins.left < LOGINS.most
+    });
+    if all.len() >= ADDRESSES {
+        all.clear();
+    }
+}
+
+impl Attempt {
+    /// Counts the answer, and notes a failure with the address, which only we know.
+    pub(crate) fn ended(self, response: &Response) {
+        if !self.kind.failed(response) {
+            return;
+        }
+        self.attempts.count(self.address, Instant::now(), |counts| counts.failures.take());
+        let trace = response.headers().get("traceparent").and_then(|value| value.to_str().ok());
+        let address = self.address;
+        tracing::info!(target: "diracx_audit", audit = "failed attempt", %address, trace, "a login from {address} failed");
+    }
+}
+
+/// The address that is counted. A peer within the installation is a proxy, which tells the address it was asked
+/// from; what others claim counts for nothing. Whoever is on this machine is not counted. Of IPv6 addresses a
+/// subscriber has a whole network.
+fn client(Peer(peer): Peer, headers: &HeaderMap) -> Option<IpAddr> {
+    let peer = peer.ip().to_canonical();
+    let told = || {
+        let values = headers.get_all("x-forwarded-for").into_iter();
+        let text: Vec<&str> = values.filter_map(|value: &HeaderValue| value.to_str().ok()).collect();
+        let addresses =
+            text.iter().flat_map(|text| text.split(',')).filter_map(|text| text.trim().parse().ok());
+        // the last one from outside: those before it are what the caller wrote
+        addresses.map(|address: IpAddr| address.to_canonical()).rfind(|address| !is_internal(*address))
+    };
+    let address = if is_internal(peer) { told().unwrap_or(peer) } else { peer };
+    let counted = match address {
+        IpAddr::V4(address) => IpAddr::V4(address),
+        IpAddr::V6(address) => IpAddr::V6(network(address)),
+    };
+    (!address.is_loopback()).then_some(counted)
+}
+
+fn is_internal(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
+        IpAddr::V6(address) => {
+            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
+        }
+    }
+}
+
+fn network(address: Ipv6Addr) -> Ipv6Addr {
+    Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(peer: &str, forwarded: &str, path: &str) -> Request<()> {
+        let mut request = Request::get(path).header("x-forwarded-for", forwarded).body(()).unwrap();
+        request.extensions_mut().insert(Peer(SocketAddr::new(peer.parse().unwrap(), 5)));
+        request
+    }
+
+    fn refused() -> Response {
+        let mut response = StatusCode::BAD_REQUEST.into_response();
+        response.headers_mut().insert(ERROR_REASON, HeaderValue::from_static("INVALID_GRANT"));
+        response
+    }
+
+    fn check(peer: &str, forwarded: &str, expected: Option<&str>) {
+        let request = request(peer, forwarded, "/");
+        let peer = *request.extensions().get::<Peer>().unwrap();
+        assert_eq!(client(peer, request.headers()), expected.map(|address| address.parse().unwrap()));
+    }
+
+    #[test]
+    fn the_address_is_the_one_that_a_proxy_of_ours_saw() {
+        check("192.0.2.7", "", Some("192.0.2.7"));
+        check("192.0.2.7", "198.51.100.1", Some("192.0.2.7"));
+        check("10.0.0.3", "203.0.113.9, 198.51.100.1", Some("198.51.100.1"));
+        check("10.0.0.3", "198.51.100.1, 10.1.1.1", Some("198.51.100.1"));
+        check("10.0.0.3", "nonsense", Some("10.0.0.3"));
+        check("127.0.0.1", "", None);
+        check("::ffff:192.0.2.7", "", Some("192.0.2.7"));
+        check("2001:db8:1:2:3:4:5:6", "", Some("2001:db8:1:2::"));
+    }
+
+    #[test]
+    fn who_fails_too_often_is_turned_away_and_others_are_not() {
+        let attempts = Attempts::default();
+        let visit = || request("192.0.2.7", "", "/api/auth/device");
+        for _ in 0..100 {
+            attempts.begin(&visit()).unwrap().unwrap().ended(&refused());
+        }
+        let TooMany(delay) = attempts.begin(&visit()).unwrap_err();
+        assert!(delay <= FAILURES.every, "{delay:?}");
+        assert!(attempts.begin(&request("192.0.2.8", "", "/api/auth/device")).is_ok());
+        assert!(
+            attempts.begin(&request("192.0.2.7", "", "/api/auth/token")).unwrap().is_none(),
+            "sessions go on"
+        );
+    }
+
+    #[test]
+    fn success_costs_nothing_but_the_logins_that_are_begun() {
+        let attempts = Attempts::default();
+        for _ in 0..1000 {
+            let visit = attempts.begin(&request("192.0.2.7", "", "/api/auth/device")).unwrap().unwrap();
+            visit.ended(&StatusCode::TEMPORARY_REDIRECT.into_response());
+        }
+        let begin = || attempts.begin(&request("192.0.2.7", "", "/api/auth/authorize"));
+        for _ in 0..100 {
+            begin().unwrap();
+        }
+        assert!(begin().is_err());
+    }
+
+    #[test]
+    fn memory_is_bounded_however_many_addresses_there_are() {
+        let attempts = Attempts::default();
+        for i in 0..u32::try_from(ADDRESSES).unwrap() + 100 {
+            attempts.count(IpAddr::from(i.to_be_bytes()), Instant::now(), |counts| counts.failures.take());
+        }
+        assert!(attempts.0.lock().unwrap().len() <= ADDRESSES);
+    }
+
+    #[test]
+    fn a_dirac_server_is_counted_for_wrong_keys_only() {
+        assert!(!Kind::ShowsKey.failed(&refused()));
+        assert!(Kind::ShowsKey.failed(&StatusCode::UNAUTHORIZED.into_response()));
+        let path = format!("/{SERVICE_NAME}/StartDeviceLogin");
+        assert_eq!(Kind::of(&Method::POST, &path), Some(Kind::GoesOn));
+        assert_eq!(Kind::of(&Method::POST, &format!("/{SERVICE_NAME}/GetToken")), None);
+    }
+}
