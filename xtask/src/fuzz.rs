@@ -3,7 +3,7 @@
 use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::{
-    shell::{program, root, run},
+    shell::{forget_ourselves, program, root, run},
     tools,
 };
 
@@ -33,7 +33,9 @@ pub(crate) fn run_targets(arguments: &Arguments) -> Result<()> {
         // the other. Everything is safe code, so the time goes into running instead of checking addresses.
         let fresh = root().join("fuzz/target/found").join(&target);
         std::fs::create_dir_all(&fresh)?;
-        let outcome = run(program(&cargo_fuzz)
+        let mut command = program(&cargo_fuzz);
+        forget_ourselves(&mut command);
+        let outcome = run(command
             .current_dir(root().join("fuzz"))
             // Coverage for the fuzzer is unstable in name only; this lets the pinned compiler give it.
             .env("RUSTC_BOOTSTRAP", "1")

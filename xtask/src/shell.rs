@@ -27,11 +27,18 @@ pub(crate) fn in_ci() -> bool {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
-    // Set by cargo for us; a cargo below us would take them for its own package.
-    for variable in ["CARGO_MANIFEST_DIR", "CARGO_PKG_NAME", "CARGO_PKG_VERSION"] {
-        command.env_remove(variable);
-    }
+    forget_ourselves(&mut command);
     command
+}
+
+/// Takes away what cargo set for us: a cargo below us would take it for its own package, and build anew what looks
+/// at it, such as `ring` and everything above.
+pub(crate) fn forget_ourselves(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        if ["CARGO_PKG_", "CARGO_MANIFEST_"].iter().any(|ours| name.to_string_lossy().starts_with(ours)) {
+            command.env_remove(name);
+        }
+    }
 }
 
 /// Any program, from the root of the repository.
