@@ -36,6 +36,10 @@ pub enum DbUrlError {
     Incomplete(&'static str),
 }
 
+/// The driver would ask the server where its socket is and go on over a socket of that name on this machine: that
+/// may be another server's.
+const OVER_TCP: &str = "?prefer_socket=false";
+
 impl DbUrl {
     /// Which kind it is.
     pub fn kind(&self) -> DbKind {
@@ -80,7 +84,7 @@ impl FromStr for DbUrl {
                         "a MySQL URL names a host: mysql+aiomysql://user:password@host:3306/schema",
                     ));
                 }
-                Ok(Self::MySql(format!("mysql://{before_query}")))
+                Ok(Self::MySql(format!("mysql://{before_query}{OVER_TCP}")))
             }
             other => Err(DbUrlError::Scheme(other.to_owned())),
         }
@@ -93,6 +97,7 @@ impl fmt::Display for DbUrl {
             Self::Sqlite(path) => write!(f, "sqlite:///{}", path.display()),
             Self::MySql(url) => {
                 let rest = url.strip_prefix("mysql://").unwrap_or(url);
+                let rest = rest.strip_suffix(OVER_TCP).unwrap_or(rest);
                 match rest.rsplit_once('@') {
                     Some((user, host)) => {
                         let user = user.split(':').next().unwrap_or_default();
@@ -166,6 +171,13 @@ mod tests {
         check("sqlite+aiosqlite:///jobs.db", Ok("sqlite:///jobs.db"));
         check("mysql+aiomysql://dirac:s3cret@db.host:3306/JobDB", Ok("mysql://dirac:***@db.host:3306/JobDB"));
         check("mysql://root@127.0.0.1/JobDB?charset=utf8mb4", Ok("mysql://root:***@127.0.0.1/JobDB"));
+    }
+
+    #[test]
+    fn a_server_is_asked_where_its_url_says_and_not_over_a_local_socket() {
+        let url = "mysql+aiomysql://dirac@db.host:3306/JobDB?charset=utf8mb4".parse::<DbUrl>();
+        let expected = "mysql://dirac@db.host:3306/JobDB?prefer_socket=false";
+        assert_eq!(url, Ok(DbUrl::MySql(expected.to_owned())));
     }
 
     #[test]

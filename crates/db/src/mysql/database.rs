@@ -1,16 +1,19 @@
 //! The MySQL databases of a service, and the transaction over them.
 
 use std::{
+    pin::pin,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
+use diesel::{ConnectionError, connection::TransactionManagerStatus};
 use diesel_async::{
-    AnsiTransactionManager, AsyncMysqlConnection, MysqlCancelToken, SimpleAsyncConnection,
+    AnsiTransactionManager, AsyncConnection, AsyncMysqlConnection, MysqlCancelToken, SimpleAsyncConnection,
     TransactionManager,
     pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, bb8::Pool},
 };
 use futures::{FutureExt, future::BoxFuture};
+use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
 use super::Conn;
@@ -34,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// How long making or getting a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long a unit past its deadline may take to roll back.
+const GRACE: Duration = Duration::from_secs(5);
+
 /// The databases of a service on MySQL or MariaDB servers, opened together.
 #[derive(Clone)]
 pub struct Databases {
@@ -55,13 +61,12 @@ impl Databases {
         let mut pools = Vec::new();
         let mut pool_of = Vec::new();
         for (name, url) in databases {
-            let index = match urls.iter().position(|known| known == url) {
-                Some(index) => index,
-                None => {
-                    urls.push(url);
-                    pools.push(pool(name, url, connections).await?);
-                    pools.len() - 1
-                }
+            let index = if let Some(index) = urls.iter().position(|known| known == url) {
+                index
+            } else {
+                urls.push(url);
+                pools.push(pool(name, url, connections).await?);
+                pools.len() - 1
             };
             pool_of.push(index);
         }
@@ -99,24 +104,25 @@ impl Databases {
         T: Send + 'static,
         E: UnitError,
     {
-        let running = Arc::new(Mutex::new(Vec::new()));
         let shared = Arc::clone(&self.shared);
-        let at_work = Arc::clone(&running);
-        let work = async move { repeat(&shared, writes, deadline, &at_work, unit).await };
-        let mut task = tokio::spawn(work.in_current_span());
-        tokio::select! {
-            done = &mut task => done.unwrap_or_else(|_| Err(DbError::Panicked.into())),
-            () = tokio::time::sleep(deadline.remaining(PATIENCE)) => {
-                // The statement is stopped on the server too; the task then rolls back by itself.
-                let tokens: Vec<MysqlCancelToken> =
-                    running.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
-                for token in tokens {
-                    if let Err(error) = token.cancel_query().await {
-                        tracing::debug!(%error, "a statement past its deadline could not be stopped");
-                    }
-                }
-                Err(DbError::DeadlineExceeded.into())
+        let work = async move {
+            let running = Arc::new(Mutex::new(Vec::new()));
+            let mut work = pin!(repeat(&shared, writes, deadline, &running, unit));
+            tokio::select! {
+                done = &mut work => return done,
+                () = sleep(deadline.remaining(PATIENCE)) => {}
             }
+            // Nobody waits any more. Once its statement is stopped on the server, the unit rolls back by itself.
+            // If the server is silent, the connections are given up: their places are needed.
+            if timeout(GRACE, async { tokio::join!(stop(&running), work) }).await.is_err() {
+                tracing::warn!("a database server is silent, giving up connections to it");
+            }
+            Err(DbError::DeadlineExceeded.into())
+        };
+        let task = tokio::spawn(work.in_current_span());
+        tokio::select! {
+            done = task => done.unwrap_or_else(|_| Err(DbError::Panicked.into())),
+            () = sleep(deadline.remaining(PATIENCE)) => Err(DbError::DeadlineExceeded.into()),
         }
     }
 
@@ -140,6 +146,12 @@ async fn pool(name: &'static str, url: &str, connections: u32) -> DbResult<Pool<
     let mut config = ManagerConfig::default();
     // A round trip per use is too much: dead connections show themselves, and units are run again.
     config.recycling_method = RecyclingMethod::Fast;
+    // The pool itself waits for ever, and an attempt takes the place of a connection.
+    config.custom_setup = Box::new(|url| {
+        let connected = timeout(CONNECT_TIMEOUT, AsyncMysqlConnection::establish(url));
+        let silent = || ConnectionError::BadConnection("the server is silent".to_owned());
+        connected.map(move |done| done.unwrap_or_else(|_| Err(silent()))).boxed()
+    });
     let manager = AsyncDieselConnectionManager::<AsyncMysqlConnection>::new_with_config(url, config);
     Pool::builder()
         .max_size(connections.max(1))
@@ -151,6 +163,17 @@ async fn pool(name: &'static str, url: &str, connections: u32) -> DbResult<Pool<
 }
 
 type Running = Mutex<Vec<MysqlCancelToken>>;
+
+/// Stops the statements that run, on their servers.
+async fn stop(running: &Running) {
+    let tokens: Vec<MysqlCancelToken> =
+        running.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
+    for token in tokens {
+        if let Err(error) = token.cancel_query().await {
+            tracing::debug!(%error, "a statement past its deadline could not be stopped");
+        }
+    }
+}
 
 async fn repeat<T, E, F>(
     shared: &Arc<Shared>,
@@ -189,7 +212,7 @@ where
             Some(DbError::Conflict(why)) if conflicts < MOST_CONFLICTS => {
                 conflicts += 1;
                 tracing::debug!(attempt = conflicts, %why, "a transaction lost against another; again");
-                tokio::time::sleep(backoff(conflicts)).await;
+                sleep(backoff(conflicts)).await;
             }
             Some(DbError::Unavailable { .. }) if tx.connected && lost < MOST_LOST_CONNECTIONS => lost += 1,
             _ => return Err(error),
@@ -258,12 +281,13 @@ impl Tx {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
         for index in (0..self.conns.len()).rev() {
             let database = self.name_of(index);
-            let Some(mut conn) = self.conns[index].take() else { continue };
+            let Some(conn) = self.conns[index].as_deref_mut() else { continue };
             if self.writes {
-                AnsiTransactionManager::commit_transaction(&mut *conn)
+                AnsiTransactionManager::commit_transaction(conn)
                     .await
                     .map_err(|e| CommitError { error: DbError::from(e), database })?;
             }
+            self.conns[index] = None;
         }
         Ok(())
     }
@@ -272,14 +296,29 @@ impl Tx {
     async fn undo(&mut self, why: Option<&DbError>) {
         self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let lost = matches!(why, Some(DbError::Unavailable { .. }));
-        for conn in &mut self.conns {
-            let Some(mut conn) = conn.take() else { continue };
-            if lost {
-                *AnsiTransactionManager::transaction_manager_status_mut(&mut *conn) =
-                    diesel::connection::TransactionManagerStatus::InError;
-            } else if self.writes {
-                let _ = AnsiTransactionManager::rollback_transaction(&mut *conn).await;
-            }
+        if lost {
+            return self.give_up();
         }
+        for place in &mut self.conns {
+            if let Some(conn) = place.as_deref_mut().filter(|_| self.writes) {
+                let _ = AnsiTransactionManager::rollback_transaction(conn).await;
+            }
+            *place = None;
+        }
+    }
+
+    /// Has the pool close the connections that are left, instead of lending them again.
+    fn give_up(&mut self) {
+        for mut conn in self.conns.drain(..).flatten() {
+            *AnsiTransactionManager::transaction_manager_status_mut(&mut *conn) =
+                TransactionManagerStatus::InError;
+        }
+    }
+}
+
+impl Drop for Tx {
+    /// A unit that is dropped in the middle leaves connections in the middle of an answer.
+    fn drop(&mut self) {
+        self.give_up();
     }
 }

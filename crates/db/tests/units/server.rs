@@ -5,6 +5,11 @@ use std::time::{Duration, Instant};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use diracx_db::{DbError, DbResult, Deadline};
 use futures::FutureExt;
+use tokio::{
+    io::copy_bidirectional,
+    net::{TcpListener, TcpStream},
+    sync::watch,
+};
 
 use super::{CREATE, database, dialect, open};
 
@@ -96,4 +101,48 @@ async fn a_server_that_is_away_is_unavailable_and_named() {
     let databases = diracx_db::mysql::Databases::open(&[("JobDB", url)], 4).await.unwrap();
     let error = databases.ping(Deadline::after(Duration::from_secs(10))).await.unwrap_err();
     assert_eq!(error.to_string(), "Cannot connect to JobDB");
+}
+
+/// A way to the database server that can fall silent. What was connected then stays silent for ever.
+async fn way_to(url: &str) -> (String, watch::Sender<bool>) {
+    let start = url.rfind('@').unwrap() + 1;
+    let end = start + url[start..].find('/').unwrap();
+    let server = url[start..end].to_owned();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("{}{}{}", &url[..start], listener.local_addr().unwrap(), &url[end..]);
+    let (silence, silent) = watch::channel(false);
+    tokio::spawn(async move {
+        while let Ok((mut near, _)) = listener.accept().await {
+            let (server, mut silent) = (server.clone(), silent.clone());
+            tokio::spawn(async move {
+                let mut far = TcpStream::connect(server).await.unwrap();
+                tokio::select! {
+                    biased;
+                    () = async { drop(silent.wait_for(|silent| *silent).await) } => {}
+                    _ = copy_bidirectional(&mut near, &mut far) => return,
+                }
+                std::future::pending::<()>().await;
+            });
+        }
+    });
+    (url, silence)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_that_falls_silent_is_back_when_it_answers_again() {
+    let db = database();
+    let diracx_db::DbUrl::MySql(url) = db.url("TestDB").await else { panic!("not MySQL") };
+    let (url, silence) = way_to(&url).await;
+    let databases = diracx_db::mysql::Databases::open(&[("JobDB", url)], 2).await.unwrap();
+    let ping = |seconds| databases.ping(Deadline::after(Duration::from_secs(seconds)));
+    ping(5).await.unwrap();
+    silence.send_replace(true);
+    let begun = Instant::now();
+    let results = futures::future::join_all((0..4).map(|_| ping(1))).await;
+    assert!(results.iter().all(Result::is_err), "{results:?}");
+    assert!(begun.elapsed() < Duration::from_secs(3), "{:?}", begun.elapsed());
+    silence.send_replace(false);
+    while let Err(error) = ping(2).await {
+        assert!(begun.elapsed() < Duration::from_secs(30), "{error}");
+    }
 }
