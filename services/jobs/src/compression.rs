@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn what_python_packed_and_old_plain_rows_are_read() {
-        assert_eq!(decompress("eJyLjs0vKMnMz4sFABVbBIo=").is_err(), true);
+        assert!(decompress("eJyLjs0vKMnMz4sFABVbBIo=").is_err(), "a checksum that is wrong");
         assert_eq!(decompress("eJxLTEoGAAJNASc=").unwrap(), "abc");
         assert_eq!(decompress("[ A = 1; ]").unwrap(), "[ A = 1; ]");
         assert!(decompress("%%%").is_err());

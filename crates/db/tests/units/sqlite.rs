@@ -4,7 +4,6 @@ use diracx_testkit::TestDatabase;
 
 const CREATE: &str = "CREATE TABLE Items (Id INTEGER PRIMARY KEY AUTOINCREMENT, Name VARCHAR(20) NOT NULL UNIQUE, Number INTEGER NOT NULL)";
 
-#[expect(clippy::unused_async, reason = "as on MySQL")]
 async fn open(db: &TestDatabase, names: &[&'static str]) -> Databases {
     let mut files = Vec::new();
     for name in names {

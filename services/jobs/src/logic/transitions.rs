@@ -244,6 +244,7 @@ mod tests {
         }
     }
 
+    #[expect(clippy::unnecessary_wraps, reason = "what a change has")]
     fn known(status: JobStatus) -> Option<StoredStatus> {
         Some(StoredStatus::Known(status))
     }

@@ -113,7 +113,7 @@ on_both_backends! {
                 .await
                 .unwrap();
             assert_eq!(page.total_size, seen.is_empty().then_some(5));
-            token = page.next_page_token.clone();
+            token.clone_from(&page.next_page_token);
             seen.extend(rows(page).into_iter().map(|row| row[0].parse::<i64>().unwrap()));
             if token.is_empty() {
                 break;
