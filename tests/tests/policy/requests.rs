@@ -12,6 +12,7 @@ use diracx_proto::{
 };
 use diracx_tests::http::send;
 use prost::Message;
+use tonic::Code;
 
 use crate::world::{REDIRECT, World};
 
@@ -27,14 +28,16 @@ pub(crate) struct Prepared {
     /// The credential is part of the request, and this one is wrong: that the service says so shows that the
     /// call got as far as the service.
     pub(crate) wrong_credential_inside: bool,
+    /// What the service answers to whom it lets in, if it cannot do what is asked in this place.
+    pub(crate) impossible_here: Option<Code>,
 }
 
 fn good(message: impl Message) -> Prepared {
-    Prepared { message: message.encode_to_vec(), wrong_credential_inside: false }
+    Prepared { message: message.encode_to_vec(), wrong_credential_inside: false, impossible_here: None }
 }
 
 fn wrong(message: impl Message) -> Prepared {
-    Prepared { message: message.encode_to_vec(), wrong_credential_inside: true }
+    Prepared { message: message.encode_to_vec(), wrong_credential_inside: true, impossible_here: None }
 }
 
 /// The request for an rpc, `Service/Rpc`. None: nobody has written one yet.
@@ -92,7 +95,11 @@ async fn of_auth(world: &World, rpc: &str) -> Option<Prepared> {
         "AuthService/GetSecurityContact" => good(auth::GetSecurityContactRequest {}),
         "AuthService/CleanExpiredFlows" => good(auth::CleanExpiredFlowsRequest { batch_size }),
         "AuthService/CleanExpiredTokens" => good(auth::CleanExpiredTokensRequest { batch_size }),
-        "AuthService/CleanRetiredKeys" => good(auth::CleanRetiredKeysRequest {}),
+        // The key store of this test is no file.
+        "AuthService/CleanRetiredKeys" => Prepared {
+            impossible_here: Some(Code::FailedPrecondition),
+            ..good(auth::CleanRetiredKeysRequest {})
+        },
         _ => return None,
     };
     Some(prepared)
