@@ -151,14 +151,16 @@ impl Plan {
     pub fn search(table: &'static TableSpec, search: &Search) -> Result<Self, SearchError> {
         let columns = columns(table, &search.parameters)?;
         let conditions = conditions(table, &search.filters)?;
-        let sort = search
-            .sort
-            .iter()
-            .map(|sort| match table.column(&sort.parameter) {
-                Some(column) => Ok((column.name, sort.direction)),
-                None => Err(SearchError::UnknownSort(sort.parameter.clone())),
-            })
-            .collect::<Result<_, _>>()?;
+        let mut sort: Vec<(&'static str, Direction)> = Vec::new();
+        for key in &search.sort {
+            let column = table
+                .column(&key.parameter)
+                .ok_or_else(|| SearchError::UnknownSort(key.parameter.clone()))?;
+            // The first mention decides; more of them would run into the databases' limits.
+            if sort.iter().all(|(known, _)| *known != column.name) {
+                sort.push((column.name, key.direction));
+            }
+        }
         Ok(Self {
             table,
             columns,
@@ -196,9 +198,16 @@ fn columns(table: &'static TableSpec, names: &[String]) -> Result<Vec<&'static C
 fn conditions(table: &'static TableSpec, filters: &[Filter]) -> Result<Vec<Condition>, SearchError> {
     let values: usize = filters
         .iter()
-        .map(|filter| match filter {
-            Filter::Scalar { .. } => 1,
-            Filter::Vector { values, .. } => values.len(),
+        .map(|filter| {
+            // A time is compared with the two ends of its interval.
+            let binds = match table.column(filter.parameter()) {
+                Some(column) if column.kind == ColumnKind::Time => 2,
+                _ => 1,
+            };
+            match filter {
+                Filter::Scalar { .. } => binds,
+                Filter::Vector { values, .. } => binds * values.len(),
+            }
         })
         .sum();
     if values > MOST_VALUES {

@@ -48,9 +48,39 @@ fn from_where<'b, DB: BindBackend>(plan: &'b Plan, out: &mut AstPass<'_, 'b, DB>
     out.unsafe_to_cache_prepared();
     out.push_sql(" FROM ");
     out.push_identifier(plan.table.name)?;
-    for (i, condition) in plan.conditions.iter().enumerate() {
-        out.push_sql(if i == 0 { " WHERE " } else { " AND " });
-        condition.walk(out)?;
+    if !plan.conditions.is_empty() {
+        out.push_sql(" WHERE ");
+        joined(out, &plan.conditions, " AND ", &|out, condition| condition.walk(out))?;
+    }
+    Ok(())
+}
+
+/// How many conditions stand side by side: SQLite nests them, and has a limit for that.
+const SIDE_BY_SIDE: usize = 64;
+
+/// Conditions, one after the other; many of them as a balanced tree.
+fn joined<'b, T, DB: BindBackend>(
+    out: &mut AstPass<'_, 'b, DB>,
+    items: &'b [T],
+    joiner: &str,
+    walk: &impl Fn(&mut AstPass<'_, 'b, DB>, &'b T) -> QueryResult<()>,
+) -> QueryResult<()> {
+    if items.len() > SIDE_BY_SIDE {
+        let (left, right) = items.split_at(items.len() / 2);
+        out.push_sql("(");
+        joined(out, left, joiner, walk)?;
+        out.push_sql(")");
+        out.push_sql(joiner);
+        out.push_sql("(");
+        joined(out, right, joiner, walk)?;
+        out.push_sql(")");
+        return Ok(());
+    }
+    for (i, item) in items.iter().enumerate() {
+        if i > 0 {
+            out.push_sql(joiner);
+        }
+        walk(out, item)?;
     }
     Ok(())
 }
@@ -86,10 +116,7 @@ impl Condition {
                     if *negated { (" < ", " >= ", " AND ") } else { (" >= ", " < ", " OR ") };
                 let inner = if *negated { " OR " } else { " AND " };
                 out.push_sql("(");
-                for (i, (start, end)) in intervals.iter().enumerate() {
-                    if i > 0 {
-                        out.push_sql(joiner);
-                    }
+                joined(out, intervals, joiner, &|out, (start, end)| {
                     out.push_sql("(");
                     out.push_identifier(column)?;
                     out.push_sql(first);
@@ -99,7 +126,8 @@ impl Condition {
                     out.push_sql(second);
                     DB::bind(out, end)?;
                     out.push_sql(")");
-                }
+                    Ok(())
+                })?;
                 out.push_sql(")");
                 Ok(())
             }
@@ -175,5 +203,60 @@ impl<DB: BindBackend> QueryFragment<DB> for SummaryQuery<'_> {
         from_where(self.0, &mut out)?;
         out.push_sql(" GROUP BY ");
         columns(self.0, &mut out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{Connection, SqliteConnection, connection::SimpleConnection};
+    use diracx_core::search::{Filter, ScalarOperator, Search, SearchValue, Sort, VectorOperator};
+
+    use super::*;
+    use crate::search::{Column, ColumnKind, TableSpec};
+
+    static THINGS: TableSpec = TableSpec {
+        name: "Things",
+        key: "Id",
+        columns: &[
+            Column { name: "Id", kind: ColumnKind::Int },
+            Column { name: "Name", kind: ColumnKind::Text },
+            Column { name: "At", kind: ColumnKind::Time },
+        ],
+    };
+
+    fn runs(search: &Search) {
+        let mut conn = SqliteConnection::establish(":memory:").unwrap();
+        conn.batch_execute("CREATE TABLE Things (Id INTEGER PRIMARY KEY, Name TEXT, At TIMESTAMP)").unwrap();
+        let plan = Plan::search(&THINGS, search).unwrap();
+        conn.execute_returning_count(&PageQuery::new(&plan)).unwrap();
+    }
+
+    #[test]
+    fn many_conditions_do_not_nest_too_deeply_for_the_database() {
+        let unlike = |i| Filter::Scalar {
+            parameter: "Name".into(),
+            operator: ScalarOperator::Neq,
+            value: SearchValue::Text(format!("a{i}")),
+        };
+        runs(&Search { filters: (0..3_000).map(unlike).collect(), ..Search::default() });
+        for operator in [VectorOperator::In, VectorOperator::NotIn] {
+            let values = vec![SearchValue::Text("2024-01-01".into()); 14_000];
+            let filters = vec![Filter::Vector { parameter: "At".into(), operator, values }];
+            runs(&Search { filters, ..Search::default() });
+        }
+    }
+
+    #[test]
+    fn a_column_sorts_once() {
+        let key = Sort { parameter: "Name".into(), direction: Direction::Descending };
+        runs(&Search { sort: vec![key; 5_000], ..Search::default() });
+    }
+
+    #[test]
+    fn times_count_as_the_two_values_they_are_compared_with() {
+        let values = vec![SearchValue::Text("2024-01-01".into()); 15_001];
+        let filters = vec![Filter::Vector { parameter: "At".into(), operator: VectorOperator::In, values }];
+        let refused = Plan::search(&THINGS, &Search { filters, ..Search::default() }).unwrap_err();
+        assert_eq!(refused, crate::search::SearchError::TooManyValues(30_002));
     }
 }
