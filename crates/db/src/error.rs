@@ -92,6 +92,10 @@ const CONNECTION_LOST: &[&str] = &[
     "timed out",
     "disk I/O error",
     "unable to open database file",
+    "database or disk is full",
+    "attempt to write a readonly database",
+    "database disk image is malformed",
+    "file is not a database",
 ];
 
 /// What MySQL says when a value does not fit its column.

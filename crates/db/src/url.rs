@@ -34,6 +34,11 @@ pub enum DbUrlError {
     /// Something is missing.
     #[error("{0}")]
     Incomplete(&'static str),
+    /// An encrypted connection was asked for. To ignore that would be to send passwords in the clear.
+    #[error(
+        "{0} asks for TLS, which connections to MySQL do not support yet; leave it out only on a network you trust"
+    )]
+    Tls(String),
 }
 
 /// The driver would ask the server where its socket is and go on over a socket of that name on this machine: that
@@ -70,7 +75,11 @@ impl FromStr for DbUrl {
                 }
             }
             "mysql" | "mariadb" => {
-                let (before_query, _) = rest.split_once('?').unwrap_or((rest, ""));
+                let (before_query, query) = rest.split_once('?').unwrap_or((rest, ""));
+                let mut options = query.split('&').filter_map(|option| option.split('=').next());
+                if let Some(option) = options.find(|name| name.starts_with("ssl") || name.contains("tls")) {
+                    return Err(DbUrlError::Tls(option.to_owned()));
+                }
                 let (host, schema) = before_query.rsplit_once('/').ok_or(DbUrlError::Incomplete(
                     "a MySQL URL names a schema: mysql+aiomysql://user:password@host:3306/schema",
                 ))?;
@@ -184,6 +193,7 @@ mod tests {
     fn others_are_refused_with_a_hint() {
         check("oracle+oracledb_async://x/y", Err(DbUrlError::Scheme("oracle".into())));
         check("jobs.db", Err(DbUrlError::Scheme("jobs.db".into())));
+        check("mysql://root@h/JobDB?charset=x&ssl_ca=/ca.pem", Err(DbUrlError::Tls("ssl_ca".into())));
         check("sqlite+aiosqlite:///:memory:", Err(DbUrlError::InMemory));
         check(
             "mysql+aiomysql://root@host/",

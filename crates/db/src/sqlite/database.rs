@@ -198,6 +198,13 @@ impl Tx {
         result
     }
 
+    /// Gives up the whole group: closing a connection undoes what it did not commit.
+    pub(super) fn abandon(&mut self) {
+        for slot in self.slots.iter_mut().filter(|slot| slot.begun) {
+            *slot = Slot { path: slot.path.clone(), conn: None, begun: false, in_unit: false };
+        }
+    }
+
     /// Commits what the units of the group left; the first database comes last.
     pub(super) fn end_group(&mut self) -> DbResult<()> {
         let mut result = Ok(());

@@ -109,18 +109,23 @@ fn write(template: &Tx, receiver: &Receiver<Work>) {
     let mut tx = template.fresh();
     while let Ok(first) = receiver.recv() {
         let mut replies = Vec::new();
+        let mut failed = Ok(());
         let mut next = Some(first);
         while let Some(work) = next.take() {
             let (keep, reply) = run(&mut tx, work);
             let ended = tx.end_unit(keep);
-            replies.push((reply, ended));
-            if replies.len() < GROUP {
+            replies.push(reply);
+            if ended.is_err() {
+                // SQLite undid more than the unit (a full disk, a broken file): nothing of the group stays.
+                tx.abandon();
+                failed = ended;
+            } else if replies.len() < GROUP {
                 next = receiver.try_recv().ok();
             }
         }
-        let committed = tx.end_group();
-        for (reply, ended) in replies {
-            reply(ended.and_then(|()| committed.clone_result()));
+        let committed = failed.and_then(|()| tx.end_group());
+        for reply in replies {
+            reply(committed.clone_result());
         }
     }
 }

@@ -19,3 +19,57 @@ fn database() -> TestDatabase {
 
 #[path = "same.rs"]
 mod same;
+
+/// SQLite ends a transaction by itself when the disk is full; a unit that says ROLLBACK looks the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn units_whose_group_broke_are_told_and_none_is_half_there() {
+    use diesel_async::SimpleAsyncConnection;
+    use diracx_db::{DbResult, Deadline};
+    use futures::{FutureExt, future::join_all};
+
+    let db = database();
+    let databases = open(&db, &["TestDB"]).await;
+    let create = databases.write(Deadline::NONE, |tx| {
+        async move { DbResult::Ok(tx.on(0).await?.batch_execute(CREATE).await?) }.boxed()
+    });
+    create.await.unwrap();
+    let results = join_all((0..64).map(|i| {
+        databases.write(Deadline::NONE, move |tx| {
+            async move {
+                let conn = tx.on(0).await?;
+                conn.batch_execute(&format!("INSERT INTO Items (Name, Number) VALUES ('a{i}', 0)")).await?;
+                conn.batch_execute(&format!("INSERT INTO Items (Name, Number) VALUES ('b{i}', 0)")).await?;
+                if i % 16 == 5 {
+                    conn.batch_execute("ROLLBACK").await?;
+                }
+                DbResult::Ok(i)
+            }
+            .boxed()
+        })
+    }))
+    .await;
+    let kept: Vec<i32> = results.into_iter().filter_map(Result::ok).collect();
+    assert!(kept.iter().all(|i| i % 16 != 5), "{kept:?}");
+    let names = databases
+        .read(Deadline::NONE, |tx| {
+            async move {
+                use diesel::{QueryableByName, sql_types::Text};
+                #[derive(QueryableByName)]
+                struct Row {
+                    #[diesel(sql_type = Text)]
+                    name: String,
+                }
+                let query = diesel::sql_query("SELECT Name AS name FROM Items ORDER BY Id");
+                let rows: Vec<Row> = diesel_async::RunQueryDsl::load(query, tx.on(0).await?).await?;
+                DbResult::Ok(rows.into_iter().map(|row| row.name).collect::<Vec<_>>())
+            }
+            .boxed()
+        })
+        .await
+        .unwrap();
+    let expected: Vec<String> = kept.iter().flat_map(|i| [format!("a{i}"), format!("b{i}")]).collect();
+    let (mut names, mut expected) = (names, expected);
+    names.sort();
+    expected.sort();
+    assert_eq!(names, expected);
+}

@@ -6,6 +6,7 @@
 
 mod api;
 mod arguments;
+mod passed_over;
 mod process;
 mod scratch;
 
@@ -22,6 +23,7 @@ use tokio::{
 
 pub use api::COMPONENT;
 use api::{Api, CallError, News};
+use passed_over::PassedOver;
 use process::Outcome;
 use scratch::{Scratch, ScratchSpace};
 
@@ -53,6 +55,7 @@ pub struct LocalExecutor {
     slots: usize,
     running: HashMap<JobId, watch::Sender<bool>>,
     tasks: JoinSet<JobId>,
+    passed_over: PassedOver,
 }
 
 impl LocalExecutor {
@@ -69,6 +72,7 @@ impl LocalExecutor {
             slots: std::thread::available_parallelism().map_or(1, usize::from),
             running: HashMap::new(),
             tasks: JoinSet::new(),
+            passed_over: PassedOver::default(),
         })
     }
 
@@ -144,9 +148,15 @@ impl LocalExecutor {
     /// Takes as many jobs as there are free slots.
     async fn take(&mut self) -> Result<(), CallError> {
         let free = self.slots.saturating_sub(self.running.len());
-        let untaken = self.api.untaken(free).await?;
-        let mut jobs: Vec<JobId> =
-            untaken.iter().map(|(job, _)| *job).filter(|job| !self.running.contains_key(job)).collect();
+        // Those that could not be taken stand in front of the others: look behind them.
+        let untaken = self.api.untaken(free + self.passed_over.len()).await?;
+        let now = Instant::now();
+        let mut jobs: Vec<JobId> = untaken
+            .iter()
+            .map(|(job, _)| *job)
+            .filter(|job| !self.running.contains_key(job) && !self.passed_over.contains(*job, now))
+            .take(free)
+            .collect();
         if jobs.is_empty() {
             return Ok(());
         }
@@ -155,12 +165,18 @@ impl LocalExecutor {
         for job in &jobs {
             match self.scratch.create(*job) {
                 Ok(scratch) => drop(directories.insert(*job, scratch)),
-                Err(error) => tracing::error!("no scratch directory for job {job}: {error}"),
+                Err(error) => {
+                    tracing::error!("no scratch directory for job {job}: {error}");
+                    self.passed_over.add(*job, now);
+                }
             }
         }
         jobs.retain(|job| directories.contains_key(job));
         let descriptions = self.api.descriptions(&jobs).await?;
         let took = self.claim(&jobs, &untaken).await?;
+        for job in jobs.iter().filter(|job| !took.contains(job)) {
+            self.passed_over.add(*job, now);
+        }
         for (job, description) in jobs.into_iter().zip(descriptions) {
             if let Some(scratch) = directories.remove(&job).filter(|_| took.contains(&job)) {
                 let (stop, stopped) = watch::channel(false);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use chrono::{DateTime, TimeDelta, Utc};
 use diracx_core::JobId;
 use diracx_proto::{Invalid, jobs::v1 as pb, status::of_item, time};
 use diracx_server::{identity, to_status};
@@ -22,12 +23,16 @@ const MINOR_STATUS: usize = 128;
 const APPLICATION_STATUS: usize = 255;
 const SOURCE: usize = 32;
 
+/// How far ahead of ours a reporter's clock may be: until a record's time has come, no earlier news move the job.
+const AHEAD: TimeDelta = TimeDelta::days(1);
+
 pub(super) async fn set_job_statuses(
     deps: &Deps,
     request: Request<pb::SetJobStatusesRequest>,
 ) -> Result<Response<pb::SetJobStatusesResponse>, Status> {
     let identity = identity(&request)?;
-    let updates = decode(request.into_inner()).map_err(to_status)?;
+    let latest = deps.clock.now() + AHEAD;
+    let updates = decode(request.into_inner(), latest).map_err(to_status)?;
     let jobs = updates.jobs.iter().map(|(job, _)| *job).collect();
     let permit = policy::manage(&*deps.store, &identity, jobs).await.map_err(to_status)?;
     let outcomes = logic::status::apply(deps, permit, updates).await.map_err(to_status)?;
@@ -44,7 +49,7 @@ pub(super) async fn set_job_statuses(
     Ok(Response::new(pb::SetJobStatusesResponse { outcomes }))
 }
 
-fn decode(request: pb::SetJobStatusesRequest) -> Result<StatusUpdates, Invalid> {
+fn decode(request: pb::SetJobStatusesRequest, latest: DateTime<Utc>) -> Result<StatusUpdates, Invalid> {
     if request.updates.len() > MOST_JOBS {
         let problem = format!("has {} jobs, {MOST_JOBS} is the limit", request.updates.len());
         return Err(Invalid::field("updates", problem));
@@ -64,7 +69,7 @@ fn decode(request: pb::SetJobStatusesRequest) -> Result<StatusUpdates, Invalid> 
             .into_iter()
             .enumerate()
             .map(|(j, record)| {
-                read_record(record).map_err(|e| e.within(format_args!("updates[{i}].records[{j}]")))
+                read_record(record, latest).map_err(|e| e.within(format_args!("updates[{i}].records[{j}]")))
             })
             .collect::<Result<_, _>>()?;
         jobs.push((job, records));
@@ -72,10 +77,14 @@ fn decode(request: pb::SetJobStatusesRequest) -> Result<StatusUpdates, Invalid> 
     Ok(StatusUpdates { jobs, force: request.force })
 }
 
-fn read_record(record: pb::StatusRecord) -> Result<StatusRecord, Invalid> {
+fn read_record(record: pb::StatusRecord, latest: DateTime<Utc>) -> Result<StatusRecord, Invalid> {
+    let time = time::required("time", record.time.as_ref())?;
+    if time > latest {
+        return Err(Invalid::field("time", "is more than a day ahead"));
+    }
     let source = if record.source.is_empty() { "Unknown".to_owned() } else { record.source };
     Ok(StatusRecord {
-        time: time::required("time", record.time.as_ref())?,
+        time,
         status: record.status.map(|number| pb::JobStatus::read("status", number)).transpose()?,
         minor_status: record.minor_status.map(|text| cut(text, MINOR_STATUS)),
         application_status: record.application_status.map(|text| cut(text, APPLICATION_STATUS)),

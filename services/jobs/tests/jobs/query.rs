@@ -107,7 +107,7 @@ on_both_backends! {
             let page = jobs
                 .search("alice", |request| {
                     request.page_size = 2;
-                    request.page_token = token;
+                    request.page_token.clone_from(&token);
                     request.include_total = seen.is_empty();
                 })
                 .await

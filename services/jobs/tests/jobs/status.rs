@@ -99,6 +99,8 @@ on_both_backends! {
         .await;
         let timeless = pb::StatusRecord { time: None, ..good() };
         check(vec![update(job, vec![good(), timeless])], "updates[0].records[1].time: is required").await;
+        let tomorrow = record(jobs.later(25 * 3600), Some(Checking));
+        check(vec![update(job, vec![tomorrow])], "updates[0].records[0].time: is more than a day ahead").await;
     }
 
     async fn texts_that_are_too_long_are_cut_and_odd_ones_survive(db: TestDatabase) {
