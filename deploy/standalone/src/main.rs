@@ -27,7 +27,7 @@ fn main() -> ExitCode {
 fn start() -> Result<(), StartError> {
     let given = Given::of_process()?;
     // First, because it also answers --help and --version.
-    given.place()?;
+    given.check()?;
     let settings = given.telemetry()?;
     let metrics = Metrics::default();
     let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from)?;

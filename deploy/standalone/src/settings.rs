@@ -2,9 +2,10 @@
 
 use std::{ffi::OsString, net::SocketAddr, path::PathBuf, time::Duration};
 
+use base64::{Engine, prelude::BASE64_URL_SAFE};
 use diracx_auth::settings::{AuthArgs, AuthSettings};
 use diracx_config::settings::{SourceArgs, SourceSettings};
-use diracx_core::Version;
+use diracx_core::{Clock, SystemClock, Version};
 use diracx_db::DbUrl;
 use diracx_gateway::{GatewayArgs, GatewaySettings};
 use diracx_jobs::settings::{JobsArgs, JobsSettings};
@@ -13,6 +14,7 @@ use diracx_server::{
         Environment, Failure, Problems, Resolve, Secret, TelemetryArgs, TelemetrySettings, TokenArgs,
         TokenSettings, parse_settings_from,
     },
+    token::{KeyKind, rotate_key},
     version_gate::{DEFAULT_MINIMUM, VersionGate},
 };
 
@@ -147,6 +149,32 @@ impl Given {
     /// Where everything is.
     pub fn place(&self) -> Result<Place, Failure> {
         parse_settings_from::<First>(self.arguments.clone(), &self.environment, Vec::new())
+    }
+
+    /// Whether all of it can be used. Nothing is written yet: what the data directory will have stands in
+    /// for what is not given, so that one start shows every problem.
+    ///
+    /// # Errors
+    /// All problems; and what `--help` and `--version` say.
+    pub fn check(&self) -> Result<(), Failure> {
+        let keystore = rotate_key(None, KeyKind::Ed25519, SystemClock.now()).unwrap_or_default();
+        let stand_ins = [
+            ("DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", keystore),
+            ("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", "http://127.0.0.1:8000".to_owned()),
+            ("DIRACX_SERVICE_AUTH_STATE_KEY", BASE64_URL_SAFE.encode([0; 32])),
+            ("DIRACX_DB_URL_AUTHDB", "sqlite:///auth.db".to_owned()),
+            ("DIRACX_DB_URL_JOBDB", "sqlite:///jobs.db".to_owned()),
+            ("DIRACX_DB_URL_JOBLOGGINGDB", "sqlite:///jobs.db".to_owned()),
+            ("DIRACX_CONFIG_BACKEND_URL", "/default.yml".to_owned()),
+        ];
+        let mut problems = Problems::default();
+        for failure in [self.place().err(), self.complete(stand_ins.to_vec()).err()].into_iter().flatten() {
+            match failure {
+                Failure::Problems(found) => problems.absorb(found),
+                other @ Failure::CommandLine(_) => return Err(other),
+            }
+        }
+        if problems.is_empty() { Ok(()) } else { Err(Failure::Problems(problems)) }
     }
 
     /// How to log, which is wanted before the rest is known.

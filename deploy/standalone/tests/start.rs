@@ -126,10 +126,14 @@ fn all_problems_are_told_at_once_and_no_password_with_them() {
             .env("DIRACX_CONFIG_BACKEND_URL", "git+ssh://user:hidden@host/cs")
             .env("DIRACX_SERVICE_AUTH_STATE_KEY", "hidden")
             .env("DIRACX_DB_URL_JOBDB", "oracle://user:hidden@host/db")
-            .env("DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS", "not JSON"),
+            .env("DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS", "not JSON")
+            .env("DIRACX_OTEL_ENABLED", "maybe")
+            .args(["--listen", "nowhere"]),
     );
     assert_eq!(code, Some(64));
-    for name in ["CONFIG_BACKEND_URL", "STATE_KEY", "DB_URL_JOBDB", "ALLOWED_REDIRECTS"] {
+    for name in
+        ["--listen", "OTEL_ENABLED", "CONFIG_BACKEND_URL", "STATE_KEY", "DB_URL_JOBDB", "ALLOWED_REDIRECTS"]
+    {
         assert!(message.contains(name), "{name} is missing in {message}");
     }
     assert!(!message.contains("hidden"), "{message}");

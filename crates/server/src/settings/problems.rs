@@ -27,6 +27,11 @@ impl Problems {
         &self.found
     }
 
+    /// Takes over those that another part found.
+    pub fn absorb(&mut self, other: Self) {
+        self.found.extend(other.found);
+    }
+
     /// What a fallible step gave, noting its error with its causes.
     pub fn check<T, E: std::error::Error>(&mut self, name: &str, result: Result<T, E>) -> Option<T> {
         result.map_err(|error| self.note(name, crate::status::chain(&error))).ok()
