@@ -265,6 +265,17 @@ fn a_login_shows_where_to_go_waits_and_keeps_the_tokens() {
 }
 
 #[test]
+fn a_login_whose_tokens_could_not_be_kept_does_not_begin() {
+    let person = Person::new();
+    // A directory stands where the file should be.
+    std::fs::create_dir_all(person.credentials()).unwrap();
+    let (code, stdout, stderr) = person.types(&["login", "lhcb"], "");
+    assert_eq!((code, &*stdout), (1, ""), "{stderr}");
+    assert!(stderr.contains("cannot use the credentials file") && stderr.contains("directory"), "{stderr}");
+    assert!(stderr.contains("DIRACX_CREDENTIALS_PATH"), "{stderr}");
+}
+
+#[test]
 fn a_vo_that_is_not_there_is_a_wrong_command_that_names_the_others() {
     let person = Person::new();
     for (arguments, words) in [

@@ -10,7 +10,7 @@ use diracx_client::proto::{
     },
     time,
 };
-use diracx_client::{AnyChannel, CLIENT_ID, Credentials, Refusal};
+use diracx_client::{AnyChannel, CLIENT_ID, Credentials, Refusal, credentials::CredentialsError};
 use diracx_core::{Clock as _, Reason, SystemClock};
 use serde_json::json;
 use tokio::time::Instant;
@@ -43,11 +43,16 @@ pub(crate) struct LoginArguments {
     properties: Vec<String>,
 }
 
+fn unusable(error: CredentialsError) -> Failure {
+    Failure::Other(format!("{error}\nName another place with DIRACX_CREDENTIALS_PATH"))
+}
+
 /// Logs in by the device flow, and keeps the tokens.
 pub(crate) async fn run(global: &Global, arguments: LoginArguments) -> Result<(), Failure> {
     let file = global.credentials()?;
     let mut auth = diracx_client::auth(global.anonymous()?);
     let scopes = scopes(&mut auth, arguments).await?;
+    file.check_writable().map_err(unusable)?;
     let say = |text: &str| match global.format() {
         Format::Table => print(text),
         // stdout is for the one answer
@@ -69,10 +74,7 @@ pub(crate) async fn run(global: &Global, arguments: LoginArguments) -> Result<()
     let tokens = poll(&mut auth, flow.device_code, patience).await?;
 
     let credentials = Credentials::from_response(tokens, SystemClock.now().timestamp());
-    file.write(&credentials).map_err(|error| {
-        let cause = std::error::Error::source(&error).map(|cause| format!(": {cause}")).unwrap_or_default();
-        Failure::Other(format!("{error}{cause}"))
-    })?;
+    file.write(&credentials).map_err(unusable)?;
     let path = file.path().display().to_string();
     if global.format() == Format::Json {
         let answer = json!({"credentials_path": path, "scope": scopes.join(" "), "expires_on": credentials.expires_on});

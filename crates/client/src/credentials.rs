@@ -46,7 +46,7 @@ impl Credentials {
 #[derive(Debug, thiserror::Error)]
 pub enum CredentialsError {
     /// The file system says no.
-    #[error("cannot use the credentials file {}", path.display())]
+    #[error("cannot use the credentials file {}: {source}", path.display())]
     Io {
         /// The file.
         path: PathBuf,
@@ -121,11 +121,26 @@ impl CredentialsFile {
         Ok(LockedCredentials { path: self.path.clone(), file })
     }
 
+    /// Whether credentials could be written: told before a person goes through a login for nothing.
+    pub fn check_writable(&self) -> Result<(), CredentialsError> {
+        if self.path.exists() {
+            return OpenOptions::new().write(true).open(&self.path).map(drop).map_err(|error| self.io(error));
+        }
+        self.make_directory()?;
+        let probe = self.path.with_extension(format!("probe-{}", std::process::id()));
+        File::create(&probe).and_then(|_| std::fs::remove_file(&probe)).map_err(|error| self.io(error))
+    }
+
+    fn make_directory(&self) -> Result<(), CredentialsError> {
+        match self.path.parent() {
+            Some(directory) => std::fs::create_dir_all(directory).map_err(|error| self.io(error)),
+            None => Ok(()),
+        }
+    }
+
     /// Replaces the credentials. Directories on the way are made; only the owner may read the file.
     pub fn write(&self, credentials: &Credentials) -> Result<(), CredentialsError> {
-        if let Some(directory) = self.path.parent() {
-            std::fs::create_dir_all(directory).map_err(|error| self.io(error))?;
-        }
+        self.make_directory()?;
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
