@@ -7,8 +7,10 @@ use diracx_client::ServerAddress;
 
 use crate::{
     commands::{
-        jobs_search::SearchArguments, jobs_status::StatusArguments, jobs_submit::SubmitArguments,
-        jobs_summary::SummaryArguments, login::LoginArguments,
+        jobs_delete::DeleteArguments, jobs_kill::KillArguments, jobs_parameters::ParametersArguments,
+        jobs_reschedule::RescheduleArguments, jobs_search::SearchArguments, jobs_status::StatusArguments,
+        jobs_submit::SubmitArguments, jobs_summary::SummaryArguments, jobs_wait::WaitArguments,
+        jobs_watch::WatchArguments, login::LoginArguments, sandbox_get::GetArguments,
     },
     output::Format,
 };
@@ -29,7 +31,9 @@ Exit codes:
   1  the server refused or failed
   2  the command is wrong
   3  you are not logged in, or not any more
-  4  the server cannot be reached, or did not answer in time";
+  4  the server cannot be reached, or did not answer in time
+  5  jobs wait: the jobs have ended, but not all of them are Done
+  6  jobs wait: the time is over and jobs have not ended";
 
 /// What every command understands.
 #[derive(Debug, Args)]
@@ -72,6 +76,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// Fetch the files that jobs read and wrote
+    Sandbox {
+        #[command(subcommand)]
+        command: SandboxCommand,
+    },
 }
 
 #[derive(Debug, Subcommand)]
@@ -86,6 +95,17 @@ pub(crate) enum JobsCommand {
     Search(SearchArguments),
     Status(StatusArguments),
     Summary(SummaryArguments),
+    Parameters(ParametersArguments),
+    Wait(WaitArguments),
+    Watch(WatchArguments),
+    Kill(KillArguments),
+    Delete(DeleteArguments),
+    Reschedule(RescheduleArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum SandboxCommand {
+    Get(GetArguments),
 }
 
 #[cfg(test)]

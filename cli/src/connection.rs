@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use diracx_api::{Sandboxes, Transfer};
 use diracx_client::{AnyChannel, Caller, CredentialsFile, Session};
 use diracx_core::SystemClock;
 
@@ -31,6 +32,14 @@ impl Global {
             async move { session.token().await }
         };
         Ok(Caller::default().token(token).on(channel))
+    }
+
+    /// Sandboxes, with the login.
+    pub(crate) fn sandboxes(&self) -> Result<Sandboxes, Failure> {
+        let channel = self.connect()?;
+        let base = self.url.as_ref().map(ToString::to_string).unwrap_or_default();
+        let transfer = Transfer::new(&base, self.ca_path.as_deref());
+        Ok(Sandboxes::new(channel, transfer.map_err(|error| Failure::Usage(error.to_string()))?))
     }
 
     /// Where the login is kept.

@@ -2,6 +2,7 @@
 
 use std::{fmt::Write as _, process::ExitCode};
 
+use diracx_api::SandboxError;
 use diracx_client::{Refusal, Unreachable, VERSION};
 use diracx_core::Reason;
 use tonic::{Code, Status};
@@ -18,6 +19,12 @@ pub(crate) const USAGE: u8 = 2;
 pub(crate) const NOT_LOGGED_IN: u8 = 3;
 /// The server cannot be reached, or did not answer in time.
 pub(crate) const UNREACHABLE: u8 = 4;
+/// The jobs have ended, but not all of them well.
+pub(crate) const NOT_DONE: u8 = 5;
+/// The jobs have not ended in the time given.
+pub(crate) const NOT_ENDED: u8 = 6;
+/// Somebody pressed Ctrl-C; what shells say of a program that SIGINT ends.
+pub(crate) const INTERRUPTED: u8 = 130;
 
 /// Why a command did not do what it should.
 #[derive(Debug)]
@@ -30,6 +37,12 @@ pub(crate) enum Failure {
     Other(String),
     /// What was asked for is printed, but not all of it was found. Said already.
     Incomplete,
+    /// Jobs that were waited for have ended, but not all of them well. Said already.
+    NotDone,
+    /// Jobs that were waited for have not ended in time.
+    NotEnded(String),
+    /// Somebody does not want to wait any longer.
+    Interrupted,
     /// Whoever read our output has gone. No reason to complain.
     NobodyReads,
 }
@@ -40,7 +53,22 @@ impl From<Status> for Failure {
     }
 }
 
+impl From<SandboxError> for Failure {
+    fn from(error: SandboxError) -> Self {
+        match error {
+            SandboxError::Status(status) => Self::Status(status),
+            SandboxError::Archive(error) => Self::Other(error.to_string()),
+            other => Self::Other(format!("{other}\nTry again; what has arrived need not be sent again.")),
+        }
+    }
+}
+
 impl Failure {
+    /// Whether the way to the server broke, or the server went away, so that trying again makes sense.
+    pub(crate) fn is_passing(status: &Status) -> bool {
+        Unreachable::of(status).is_some() || matches!(status.code(), Code::Unavailable | Code::Unknown)
+    }
+
     /// Tells what went wrong, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let (code, message) = self.explain();
@@ -57,6 +85,9 @@ impl Failure {
             Self::Usage(message) => (USAGE, format!("error: {message}")),
             Self::Other(message) => (REFUSED, format!("error: {message}")),
             Self::Incomplete => (REFUSED, String::new()),
+            Self::NotDone => (NOT_DONE, String::new()),
+            Self::NotEnded(message) => (NOT_ENDED, format!("error: {message}")),
+            Self::Interrupted => (INTERRUPTED, String::new()),
             Self::NobodyReads => (SUCCESS, String::new()),
         }
     }

@@ -1,11 +1,17 @@
 #![doc = include_str!("../README.md")]
 
 mod arguments;
+mod changes;
 mod commands;
 mod condition;
 mod connection;
 mod failure;
+mod job_numbers;
+mod mistyped;
+mod outcomes;
 mod output;
+mod progress;
+mod status_report;
 mod table;
 mod times;
 
@@ -13,8 +19,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Command, ConfigCommand, Dirac, JobsCommand};
-use commands::{config_dump, jobs_search, jobs_status, jobs_submit, jobs_summary, login, logout, whoami};
+use arguments::{Command, ConfigCommand, Dirac, JobsCommand, SandboxCommand};
+use commands::{
+    config_dump, jobs_delete, jobs_kill, jobs_parameters, jobs_reschedule, jobs_search, jobs_status,
+    jobs_submit, jobs_summary, jobs_wait, jobs_watch, login, logout, sandbox_get, whoami,
+};
 use failure::Failure;
 
 fn main() -> ExitCode {
@@ -23,6 +32,10 @@ fn main() -> ExitCode {
         Err(error) => {
             // to whom it belongs, help to stdout and complaints to stderr; nobody may be listening
             let _ = error.print();
+            let choices = mistyped::choices(&error, std::env::args_os());
+            if !choices.is_empty() {
+                output::tell(&choices);
+            }
             return ExitCode::from(if error.use_stderr() { failure::USAGE } else { failure::SUCCESS });
         }
     };
@@ -48,6 +61,15 @@ async fn run(dirac: Dirac) -> Result<(), Failure> {
             JobsCommand::Search(arguments) => jobs_search::run(&global, arguments).await,
             JobsCommand::Status(arguments) => jobs_status::run(&global, arguments).await,
             JobsCommand::Summary(arguments) => jobs_summary::run(&global, arguments).await,
+            JobsCommand::Parameters(arguments) => jobs_parameters::run(&global, arguments).await,
+            JobsCommand::Wait(arguments) => jobs_wait::run(&global, arguments).await,
+            JobsCommand::Watch(arguments) => jobs_watch::run(&global, arguments).await,
+            JobsCommand::Kill(arguments) => jobs_kill::run(&global, arguments).await,
+            JobsCommand::Delete(arguments) => jobs_delete::run(&global, arguments).await,
+            JobsCommand::Reschedule(arguments) => jobs_reschedule::run(&global, arguments).await,
         },
+        Command::Sandbox { command: SandboxCommand::Get(arguments) } => {
+            sandbox_get::run(&global, arguments).await
+        }
     }
 }

@@ -36,8 +36,13 @@ impl Global {
 
 /// Prints a line to stdout.
 pub(crate) fn print(text: &str) -> Result<(), Failure> {
+    print_part(&format!("{text}\n"))
+}
+
+/// Prints a part of something to stdout.
+pub(crate) fn print_part(text: &str) -> Result<(), Failure> {
     let mut out = io::stdout().lock();
-    writeln!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
+    write!(out, "{text}").and_then(|()| out.flush()).map_err(|error| match error.kind() {
         ErrorKind::BrokenPipe => Failure::NobodyReads,
         _ => Failure::Other(format!("cannot print: {error}")),
     })

@@ -20,11 +20,15 @@ pub(crate) fn of_answer(table: Option<pb::Table>, total: Option<i64>) -> Result<
 
 /// The rows as a list of objects, in the order of the columns.
 pub(crate) fn json(table: &Table) -> Value {
-    let object = |row: &Vec<Cell>| {
+    Value::Array(objects(table).collect())
+}
+
+/// The rows as objects, in the order of the columns.
+pub(crate) fn objects(table: &Table) -> impl Iterator<Item = Value> {
+    table.rows.iter().map(|row| {
         let members = table.columns.iter().cloned().zip(row.iter().map(json_cell));
         Value::Object(members.collect::<Map<_, _>>())
-    };
-    Value::Array(table.rows.iter().map(object).collect())
+    })
 }
 
 fn json_cell(cell: &Cell) -> Value {

@@ -2,253 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{
-    io::Write as _,
-    process::{Command, Stdio},
-    sync::{
-        Arc, Mutex,
-        atomic::{AtomicUsize, Ordering},
-    },
-};
+mod common;
 
-use diracx_client::proto::{
-    auth::v1::{
-        self as auth,
-        auth_service_server::{AuthService, AuthServiceServer},
-    },
-    common::v1::filter::Condition,
-    config::v1::{
-        GetConfigRequest, GetConfigResponse,
-        config_service_server::{ConfigService, ConfigServiceServer},
-    },
-    jobs::v1::{
-        JobStatus, SearchJobsRequest, SearchJobsResponse, SubmitJobsRequest, SubmitJobsResponse,
-        SubmittedJob, SummariseJobsRequest, SummariseJobsResponse,
-        jobs_service_server::{JobsService, JobsServiceServer},
-    },
-    time,
-};
-use diracx_core::search::{Cell, SearchValue, Table};
+use common::Person;
 use serde_json::{Value, json};
-use tonic::{Request, Response, Status, transport::server::TcpIncoming};
-
-const NOW: i64 = 1_800_000_000;
-
-/// A server with two VOs, the user alice, and the jobs 1 to 20.
-#[derive(Clone, Default)]
-struct Server {
-    polls: Arc<AtomicUsize>,
-    submitted: Arc<Mutex<Vec<String>>>,
-}
-
-fn checked<T>(request: Request<T>) -> Result<T, Status> {
-    assert_eq!(request.metadata().get("diracx-client-version").unwrap(), env!("CARGO_PKG_VERSION"));
-    match request.metadata().get("authorization") {
-        Some(token) if token == "Bearer access" => Ok(request.into_inner()),
-        _ => Err(Status::unauthenticated("Authorization header is missing")),
-    }
-}
-
-#[tonic::async_trait]
-impl AuthService for Server {
-    async fn get_installation_metadata(
-        &self,
-        _: Request<auth::GetInstallationMetadataRequest>,
-    ) -> Result<Response<auth::GetInstallationMetadataResponse>, Status> {
-        let vo = |name: &str| auth::VirtualOrganization { name: name.to_owned(), ..Default::default() };
-        let virtual_organizations = vec![vo("lhcb"), vo("belle")];
-        Ok(Response::new(auth::GetInstallationMetadataResponse { virtual_organizations }))
-    }
-
-    async fn initiate_device_flow(
-        &self,
-        request: Request<auth::InitiateDeviceFlowRequest>,
-    ) -> Result<Response<auth::InitiateDeviceFlowResponse>, Status> {
-        assert_eq!(request.into_inner().scope, "vo:lhcb group:lhcb_user property:GenericPilot");
-        Ok(Response::new(auth::InitiateDeviceFlowResponse {
-            user_code: "BCDFGHJK".to_owned(),
-            device_code: "device".to_owned(),
-            expires_in: Some(time::seconds(600)),
-            verification_path: "/api/auth/device".to_owned(),
-        }))
-    }
-
-    async fn get_token(
-        &self,
-        _: Request<auth::GetTokenRequest>,
-    ) -> Result<Response<auth::GetTokenResponse>, Status> {
-        if self.polls.fetch_add(1, Ordering::SeqCst) == 0 {
-            use tonic_types::{ErrorDetails, StatusExt as _};
-            let details = ErrorDetails::with_error_info("AUTHORIZATION_PENDING", "diracx", []);
-            return Err(Status::with_error_details(
-                tonic::Code::FailedPrecondition,
-                "authorization_pending",
-                details,
-            ));
-        }
-        Ok(Response::new(auth::GetTokenResponse {
-            access_token: "access".to_owned(),
-            expires_in: Some(time::seconds(1200)),
-            token_type: "Bearer".to_owned(),
-            refresh_token: "refresh".to_owned(),
-        }))
-    }
-
-    async fn get_user_info(
-        &self,
-        request: Request<auth::GetUserInfoRequest>,
-    ) -> Result<Response<auth::GetUserInfoResponse>, Status> {
-        checked(request)?;
-        Ok(Response::new(auth::GetUserInfoResponse {
-            sub: "lhcb:1".to_owned(),
-            vo: "lhcb".to_owned(),
-            dirac_group: "lhcb_user".to_owned(),
-            properties: vec!["NormalUser".to_owned()],
-            preferred_username: "alice".to_owned(),
-            policies: [("wms".to_owned(), r#"{"a":1}"#.to_owned())].into(),
-        }))
-    }
-
-    async fn revoke_token(
-        &self,
-        request: Request<auth::RevokeTokenRequest>,
-    ) -> Result<Response<auth::RevokeTokenResponse>, Status> {
-        assert_eq!(request.into_inner().token, "refresh");
-        Ok(Response::new(auth::RevokeTokenResponse {}))
-    }
-}
-
-#[tonic::async_trait]
-impl ConfigService for Server {
-    async fn get_config(
-        &self,
-        request: Request<GetConfigRequest>,
-    ) -> Result<Response<GetConfigResponse>, Status> {
-        checked(request)?;
-        let document = r#"{"Registry":{"lhcb":{}},"DIRAC":{"NoSetup":false}}"#.to_owned();
-        Ok(Response::new(GetConfigResponse { document, ..Default::default() }))
-    }
-}
-
-#[tonic::async_trait]
-impl JobsService for Server {
-    async fn submit_jobs(
-        &self,
-        request: Request<SubmitJobsRequest>,
-    ) -> Result<Response<SubmitJobsResponse>, Status> {
-        let request = checked(request)?;
-        assert!(!request.request_id.is_empty());
-        let jobs = (1..).zip(&request.jdls).map(|(job_id, _)| SubmittedJob {
-            job_id,
-            status: JobStatus::Received.into(),
-            minor_status: "Job accepted".to_owned(),
-            submission_time: Some(prost_types_timestamp()),
-        });
-        let jobs = jobs.collect();
-        *self.submitted.lock().unwrap() = request.jdls;
-        Ok(Response::new(SubmitJobsResponse { jobs }))
-    }
-
-    /// Knows the jobs 1 to 20 and the conditions `JobID in`.
-    async fn search_jobs(
-        &self,
-        request: Request<SearchJobsRequest>,
-    ) -> Result<Response<SearchJobsResponse>, Status> {
-        let request = checked(request)?;
-        let mut ids: Vec<i64> = (1..=20).collect();
-        for filter in request.search.unwrap_or_default().filters {
-            if let Some(Condition::Vector(vector)) = filter.condition {
-                let wanted: Vec<SearchValue> =
-                    vector.values.into_iter().map(|value| value.try_into().unwrap()).collect();
-                ids.retain(|id| wanted.contains(&SearchValue::Int(*id)));
-            }
-        }
-        let total_size = i64::try_from(ids.len()).ok();
-        let skip = usize::try_from(request.skip).unwrap();
-        let page = ids.into_iter().skip(skip).take(usize::try_from(request.page_size).unwrap());
-        let rows = page.map(|id| vec![Cell::Int(id), Cell::Text("Done".to_owned())]).collect();
-        let table = Table { columns: vec!["JobID".to_owned(), "Status".to_owned()], rows, total: 0 };
-        Ok(Response::new(SearchJobsResponse { table: Some(table.into()), total_size, ..Default::default() }))
-    }
-
-    async fn summarise_jobs(
-        &self,
-        request: Request<SummariseJobsRequest>,
-    ) -> Result<Response<SummariseJobsResponse>, Status> {
-        assert_eq!(checked(request)?.grouping, ["Status"]);
-        let rows = vec![vec![Cell::Text("Done".to_owned()), Cell::Int(20)]];
-        let table = Table { columns: vec!["Status".to_owned(), "count".to_owned()], rows, total: 0 };
-        Ok(Response::new(SummariseJobsResponse { table: Some(table.into()) }))
-    }
-}
-
-fn prost_types_timestamp() -> prost_types::Timestamp {
-    prost_types::Timestamp { seconds: NOW, nanos: 0 }
-}
-
-/// A person at a terminal, logged in or not, and the server.
-struct Person {
-    server: Server,
-    address: String,
-    directory: tempfile::TempDir,
-    _runtime: tokio::runtime::Runtime,
-}
-
-impl Person {
-    fn new() -> Self {
-        let server = Server::default();
-        let runtime =
-            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let incoming = {
-            let _entered = runtime.enter();
-            TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap()
-        };
-        let address = format!("http://{}", incoming.local_addr().unwrap());
-        let router = tonic::transport::Server::builder()
-            .add_service(AuthServiceServer::new(server.clone()))
-            .add_service(ConfigServiceServer::new(server.clone()))
-            .add_service(JobsServiceServer::new(server.clone()));
-        runtime.spawn(router.serve_with_incoming(incoming));
-        Self { server, address, directory: tempfile::tempdir().unwrap(), _runtime: runtime }
-    }
-
-    fn logged_in() -> Self {
-        let person = Self::new();
-        let credentials =
-            json!({"access_token": "access", "refresh_token": "refresh", "expires_on": 99_999_999_999_i64});
-        std::fs::write(person.credentials(), credentials.to_string()).unwrap();
-        person
-    }
-
-    fn credentials(&self) -> std::path::PathBuf {
-        self.directory.path().join("credentials.json")
-    }
-
-    /// Runs a command; returns exit code, stdout and stderr.
-    fn types(&self, arguments: &[&str], input: &str) -> (i32, String, String) {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_dirac"))
-            .args(arguments)
-            .env("DIRACX_URL", &self.address)
-            .env("DIRACX_CREDENTIALS_PATH", self.credentials())
-            .env_remove("DIRACX_OUTPUT_FORMAT")
-            .env_remove("DIRACX_CA_PATH")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        let text = |bytes| String::from_utf8(bytes).unwrap();
-        (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
-    }
-
-    fn gets_json(&self, arguments: &[&str]) -> Value {
-        let (code, stdout, stderr) = self.types(arguments, "");
-        assert_eq!(code, 0, "{stderr}");
-        serde_json::from_str(&stdout).unwrap()
-    }
-}
 
 #[test]
 fn a_login_shows_where_to_go_waits_and_keeps_the_tokens() {
@@ -328,7 +85,7 @@ fn what_submit_prints_status_reads() {
     let status: Value = serde_json::from_str(&status).unwrap();
     assert_eq!(status, json!([{"JobID": 1, "Status": "Done"}, {"JobID": 2, "Status": "Done"}]));
 
-    let (_, text, _) = person.types(&["-o", "table", "jobs", "submit", "-"], "");
+    let (_, text, _) = person.types(&["-o", "table", "jobs", "submit", "-"], "Executable = \"c\";");
     assert_eq!(text, "Inserted 1 jobs with ids: 1\n");
 }
 
@@ -365,4 +122,38 @@ fn a_logout_gives_the_login_back() {
     let answer = person.gets_json(&["logout"]);
     assert_eq!((&answer["removed"], &answer["revoked"]), (&json!(true), &json!(true)));
     assert!(!person.credentials().exists());
+}
+
+#[test]
+fn many_descriptions_go_in_a_stream_which_is_repeated_under_its_name_when_it_breaks() {
+    let person = Person::logged_in();
+    let file = person.directory.path().join("a.jdl");
+    std::fs::write(&file, "Executable = \"a\";").unwrap();
+    let submit = ["jobs", "submit", file.to_str().unwrap(), "--count", "1200", "--request-id", "night"];
+    let jobs = person.gets_json(&submit);
+    let ids: Vec<i64> = jobs.as_array().unwrap().iter().map(|job| job["JobID"].as_i64().unwrap()).collect();
+    assert_eq!(ids, (1..=1200).collect::<Vec<_>>());
+    assert_eq!(*person.server.streams.lock().unwrap(), ["night", "night"]);
+    assert!(person.server.submitted.lock().unwrap().is_empty());
+}
+
+#[test]
+fn an_empty_file_submits_nothing() {
+    let person = Person::logged_in();
+    let (code, stdout, stderr) = person.types(&["jobs", "submit", "-"], " \n");
+    assert_eq!((code, &*stdout), (2, ""));
+    assert!(stderr.contains("- is empty"), "{stderr}");
+    assert!(person.server.submitted.lock().unwrap().is_empty());
+}
+
+#[test]
+fn all_jobs_come_even_if_the_connection_breaks() {
+    let person = Person::logged_in();
+    let jobs = person.gets_json(&["jobs", "search", "--all-jobs"]);
+    assert_eq!(jobs, (1..=5).map(|id| json!({"JobID": id})).collect::<Value>());
+    let (_, stdout, stderr) = person.types(&["jobs", "search", "--all-jobs", "--output", "table"], "");
+    assert!(stdout.contains('5'), "{stdout}");
+    assert_eq!(stderr, "Showing all 5 jobs\n");
+    let (code, _, _) = person.types(&["jobs", "search", "--all-jobs", "--page", "2"], "");
+    assert_eq!(code, 2);
 }

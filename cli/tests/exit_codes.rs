@@ -49,6 +49,9 @@ fn a_wrong_command_is_2_and_is_explained() {
     check(&["jobs", "submit"], "FILE");
     check(&["jobs", "submit", "/no/such/file.jdl"], "cannot read /no/such/file.jdl");
     check(&["jobs", "status", "seven"], "no job number");
+    check(&["jobs", "kill"], "ID");
+    check(&["jobs", "delete", "1,two"], "no job number");
+    check(&["jobs", "reschedule", "-"], "there are no job numbers");
     check(&["jobs", "search", "--condition", "Status is Done"], "is no operator");
     check(&["jobs", "search", "--per-page", "0"], "1..=10000");
     check(&["--url", "localhost", "whoami"], "not the address of a server");
@@ -74,6 +77,9 @@ fn a_server_that_is_not_there_is_4_whatever_is_asked() {
         &["jobs", "search"],
         &["jobs", "status", "1"],
         &["jobs", "summary"],
+        &["jobs", "kill", "1"],
+        &["jobs", "delete", "1"],
+        &["jobs", "reschedule", "1", "--reset"],
         &["jobs", "submit", job.to_str().unwrap()],
     ] {
         let (code, stdout, stderr) = output(dirac(arguments).args(["--url", &server]));

@@ -17,17 +17,28 @@ use tower::{ServiceExt as _, service_fn};
 
 use super::tokens::{Signer, claims, header};
 
-/// A body of a search and of a summary: it is turned away with the reasons, or reaches the jobs service, which
-/// is not there.
+/// A body of a search and of a summary.
 pub fn search(data: &[u8]) {
+    send("POST", &["/api/jobs/search", "/api/jobs/summary"], data);
+}
+
+/// A body of status updates.
+pub fn status(data: &[u8]) {
+    send("PATCH", &["/api/jobs/status", "/api/jobs/status?force=yes"], data);
+}
+
+/// Sends a body: it is turned away with the reasons, or reaches the jobs service, which is not there.
+fn send(method: &str, paths: &[&str], data: &[u8]) {
     static PLACE: OnceLock<(Runtime, Router, String)> = OnceLock::new();
     let (runtime, router, token) = PLACE.get_or_init(|| {
         let runtime = Builder::new_current_thread().enable_time().build().expect("a runtime");
         let router = runtime.block_on(async { gateway() });
         (runtime, router, Signer::get().sign(&header(), claims().to_string().as_bytes()))
     });
-    for path in ["/api/jobs/search", "/api/jobs/summary"] {
-        let request = Request::post(path)
+    for path in paths {
+        let request = Request::builder()
+            .method(method)
+            .uri(*path)
             .header("authorization", format!("Bearer {token}"))
             .header("content-type", "application/json")
             .body(Body::from(data.to_vec()))

@@ -14,20 +14,21 @@ mod tokens;
 mod yaml;
 
 pub use domain::{configuration, jdl, scope, version};
-pub use http::search;
+pub use http::{search, status};
 pub use tokens::{jwt, state};
 
 /// A target: its name, and what it calls.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 7] = [
+pub const TARGETS: [Target; 8] = [
     ("configuration", configuration),
     ("jdl", jdl),
     ("jwt", jwt),
     ("scope", scope),
     ("search", search),
     ("state", state),
+    ("status", status),
     ("version", version),
 ];
 

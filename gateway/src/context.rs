@@ -5,8 +5,9 @@ use std::{ops::Deref, sync::Arc};
 use axum::body::Body;
 use diracx_client::AnyChannel;
 use diracx_proto::{
-    auth::v1::auth_service_client::AuthServiceClient, config::v1::config_service_client::ConfigServiceClient,
-    jobs::v1::jobs_service_client::JobsServiceClient,
+    auth::v1::auth_service_client::AuthServiceClient,
+    config::v1::config_service_client::ConfigServiceClient,
+    jobs::v1::{jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient},
 };
 use diracx_server::TokenVerifier;
 
@@ -79,6 +80,10 @@ impl Context {
 
     pub(crate) fn jobs(&self) -> JobsServiceClient<AnyChannel> {
         diracx_client::jobs(self.backends.jobs.channel())
+    }
+
+    pub(crate) fn sandboxes(&self) -> SandboxesServiceClient<AnyChannel> {
+        diracx_client::sandboxes(self.backends.jobs.channel())
     }
 }
 

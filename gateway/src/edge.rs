@@ -3,7 +3,11 @@
 //! The order is DiracX's: a client that is too old learns that even on a path that does not exist, and a web
 //! page can read that answer.
 
-use std::{panic::AssertUnwindSafe, sync::Arc, time::Instant};
+use std::{
+    panic::AssertUnwindSafe,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use axum::{
     Router,
@@ -31,8 +35,12 @@ use crate::{
     error::Refusal,
     grpc::{GrpcRouter, Protocol},
     render::internal_error,
+    routes::sandbox_store::is_transfer,
     settings::GatewaySettings,
 };
+
+/// How long bytes of a sandbox may be on their way. Whoever sends them too slowly is sent away long before.
+const LONGEST_TRANSFER: Duration = Duration::from_secs(2 * 3600);
 
 /// The way in. Cheap to clone.
 #[derive(Clone)]
@@ -141,8 +149,10 @@ impl Inner {
         let Ok(_place) = self.places.try_acquire() else {
             return Refusal::explained(Overloaded).into_response();
         };
+        let transfer = is_transfer(request.uri().path());
         let work = AssertUnwindSafe(self.rest.clone().oneshot(request)).catch_unwind();
-        match Deadline::after(self.settings.request_timeout).enforce(work).await {
+        let longest = if transfer { LONGEST_TRANSFER } else { self.settings.request_timeout };
+        match Deadline::after(longest).enforce(work).await {
             Some(Ok(Ok(response))) => response,
             Some(Err(_)) => {
                 tracing::error!("a handler panicked");

@@ -92,6 +92,9 @@ pub(crate) fn http_status(code: Code, reason: Option<&str>) -> StatusCode {
     match code {
         Code::Unauthenticated if is(Reason::AuthorizationHeaderInvalid) => StatusCode::BAD_REQUEST,
         Code::Unavailable if is(Reason::IdentityProviderFailed) => StatusCode::BAD_GATEWAY,
+        // As DiracX has it.
+        Code::NotFound if is(Reason::SandboxNotFound) => StatusCode::BAD_REQUEST,
+        Code::AlreadyExists if is(Reason::SandboxAlreadyAssigned) => StatusCode::BAD_REQUEST,
         Code::Ok => StatusCode::OK,
         Code::InvalidArgument | Code::FailedPrecondition | Code::OutOfRange => StatusCode::BAD_REQUEST,
         Code::Unauthenticated => StatusCode::UNAUTHORIZED,

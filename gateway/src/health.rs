@@ -21,18 +21,30 @@ const PATIENCE: Duration = Duration::from_secs(3);
 #[derive(Clone)]
 pub struct Backend {
     channel: AnyChannel,
+    streams: Option<AnyChannel>,
     readiness: Option<Readiness>,
 }
 
 impl Backend {
     /// A service somewhere else. Whether it is ready is asked with `grpc.health.v1`.
     pub fn remote(channel: AnyChannel) -> Self {
-        Self { channel, readiness: None }
+        Self { channel, streams: None, readiness: None }
     }
 
     /// A service in this process, which knows itself whether it is ready.
     pub fn in_process(channel: AnyChannel, readiness: Readiness) -> Self {
-        Self { channel, readiness: Some(readiness) }
+        Self { channel, streams: None, readiness: Some(readiness) }
+    }
+
+    /// The same service, reached on another connection by streams that last: they do not take the places of calls.
+    #[must_use]
+    pub fn with_streams(self, channel: AnyChannel) -> Self {
+        Self { streams: Some(channel), ..self }
+    }
+
+    /// The way to the service for streams that last.
+    pub(crate) fn streams(&self) -> AnyChannel {
+        self.streams.as_ref().unwrap_or(&self.channel).clone()
     }
 
     /// The way to the service.

@@ -10,12 +10,12 @@ use diracx_server::{
     TokenVerifier,
     settings::{Environment, Problems, Resolve, TelemetryArgs, TelemetrySettings},
     telemetry::Metrics,
-    token::{Algorithm, DEFAULT_ALGORITHMS},
+    token::{Algorithm, DEFAULT_ALGORITHMS, JwksSource},
     version_gate::{DEFAULT_MINIMUM, VersionGate},
 };
 use tokio::net::TcpListener;
 
-use crate::{Backend, Backends, Gateway, GatewayArgs, GatewaySettings, Tls, published_keys, serve};
+use crate::{Backend, Backends, Gateway, GatewayArgs, GatewaySettings, Tls, serve};
 
 /// The public address of a DiracX installation: REST, gRPC-Web and gRPC in front of its services.
 #[derive(Debug, clap::Parser)]
@@ -184,12 +184,13 @@ impl Settings {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ca = self.ca.as_deref();
         let auth = self.auth.connect(ca)?;
-        let keys = published_keys(auth.clone(), clock.clone());
+        let published = Arc::new(diracx_client::published_keys(auth.clone()));
+        let keys = JwksSource::new(published, clock.clone());
         let gateway = Gateway {
             backends: Backends {
                 auth: Backend::remote(auth),
-                config: Backend::remote(self.config.connect(ca)?),
-                jobs: Backend::remote(self.jobs.connect(ca)?),
+                config: Backend::remote(self.config.connect(ca)?).with_streams(self.config.connect(ca)?),
+                jobs: Backend::remote(self.jobs.connect(ca)?).with_streams(self.jobs.connect(ca)?),
             },
             verifier: TokenVerifier::new(self.issuer, self.algorithms, keys, clock),
             gate: self.gate,

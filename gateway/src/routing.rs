@@ -27,7 +27,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// Adds a path. `allow` names its methods: any other one, `HEAD` included, is a 405 that lists them.
+    /// Adds a path. `allow` names its methods: any other one is a 405 that lists them, `HEAD`, too, unless it is named.
     pub(crate) fn at(
         mut self,
         path: &'static str,
@@ -36,7 +36,8 @@ impl Table {
     ) -> Self {
         let refuse = move || async move { method_not_allowed(allow) };
         self.paths.push((path, allow));
-        self.router = self.router.route(path, handlers.head(refuse).fallback(refuse));
+        let handlers = if allow.contains("HEAD") { handlers } else { handlers.head(refuse) };
+        self.router = self.router.route(path, handlers.fallback(refuse));
         self
     }
 

@@ -5,7 +5,12 @@ use std::{fmt::Write as _, time::Duration};
 use anyhow::{Context as _, Result, anyhow};
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full};
-use hyper::{Request, client::conn::http1, header::HeaderMap};
+use hyper::{
+    Request,
+    body::Incoming,
+    client::conn::http1::{self, SendRequest},
+    header::HeaderMap,
+};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use tokio::net::TcpStream;
@@ -68,13 +73,8 @@ async fn exchange(
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let exchange = async {
-        let answer = sender.send_request(request.body(Full::from(body.unwrap_or_default()))?).await?;
-        let (head, body) = answer.into_parts();
-        let body = body.collect().await?.to_bytes();
-        let text = String::from_utf8_lossy(&body).into_owned();
-        Ok(Answer { status: head.status.as_u16(), headers: head.headers, text })
-    };
+    let exchange =
+        async { read(sender.send_request(request.body(Full::from(body.unwrap_or_default()))?).await?).await };
     tokio::pin!(exchange);
     // The connection is the one that reads and writes; it may end before the answer is whole.
     tokio::select! {
@@ -84,6 +84,69 @@ async fn exchange(
             Err(error) => Err(error.into()),
         },
     }
+}
+
+/// A connection that is kept for several requests, one after the other.
+pub struct Connection {
+    host: String,
+    sender: Option<SendRequest<Full<Bytes>>>,
+}
+
+impl Connection {
+    /// To the server at a `http://` URL without a path.
+    pub fn to(base: &str) -> Self {
+        Self { host: base.trim_start_matches("http://").to_owned(), sender: None }
+    }
+
+    /// Sends a request and waits for its answer. If the server has closed the connection meanwhile, it goes over a
+    /// new one.
+    ///
+    /// # Errors
+    /// If the server cannot be reached or does not answer.
+    pub async fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: Option<Vec<u8>>,
+    ) -> Result<Answer> {
+        let body = Bytes::from(body.unwrap_or_default());
+        if let Some(mut old) = self.sender.take()
+            && old.ready().await.is_ok()
+            && let Ok(answer) = self.ask(old, method, target, headers, body.clone()).await
+        {
+            return Ok(answer);
+        }
+        let stream = TcpStream::connect(&self.host).await.context("cannot connect")?;
+        stream.set_nodelay(true)?;
+        let (sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        self.ask(sender, method, target, headers, body).await
+    }
+
+    async fn ask(
+        &mut self,
+        mut sender: SendRequest<Full<Bytes>>,
+        method: &str,
+        target: &str,
+        headers: &[(String, String)],
+        body: Bytes,
+    ) -> Result<Answer> {
+        let mut request = Request::builder().method(method).uri(target).header("host", &self.host);
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let answer = read(sender.send_request(request.body(Full::from(body))?).await?).await?;
+        self.sender = Some(sender);
+        Ok(answer)
+    }
+}
+
+async fn read(answer: hyper::Response<Incoming>) -> Result<Answer> {
+    let (head, body) = answer.into_parts();
+    let body = body.collect().await?.to_bytes();
+    let text = String::from_utf8_lossy(&body).into_owned();
+    Ok(Answer { status: head.status.as_u16(), headers: head.headers, text })
 }
 
 /// Encodes pairs as a query or form, as browsers do.

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod as_it_is;
 pub mod browser;
 pub mod dirac;
 pub mod http;
@@ -7,6 +8,7 @@ pub mod identity_provider;
 pub mod mesh;
 pub mod openid_provider;
 pub mod person;
+pub mod proxy;
 pub mod replay;
 pub mod tokens;
 pub mod tools;

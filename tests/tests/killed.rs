@@ -39,6 +39,87 @@ on_every_mesh! {
     }
 }
 
+on_every_mesh! {
+    async fn a_kill_during_status_updates_loses_no_acknowledged_update_and_leaves_none_half(mesh: Mesh) {
+        let jobs = submit(&mesh.base, &mesh.tokens["normal_user"]).await.expect("jobs");
+        let mut acknowledged = vec![0; WRITERS];
+        for answers in KILL_AFTER {
+            update_and_kill(&mut mesh, &jobs[..WRITERS], &mut acknowledged, answers).await;
+            check_updates(&mesh.database, &jobs[..WRITERS], &acknowledged).await;
+            mesh.boot().await.expect("a mesh that comes back");
+        }
+    }
+}
+
+/// Updates jobs, each from a side of its own and with rising numbers, until the mesh is killed; `acknowledged` has for
+/// each the last number that was.
+async fn update_and_kill(mesh: &mut Mesh, jobs: &[i64], acknowledged: &mut [i64], answers: u32) {
+    let counter = Arc::new(Semaphore::new(0));
+    // One more than was ever sent: the last one of a job may have been done without an answer.
+    let from = acknowledged.iter().max().map_or(1, |last| last + 2);
+    let mut writers = Vec::new();
+    for (job, before) in jobs.iter().copied().zip(acknowledged.iter().copied()) {
+        let (counter, base) = (Arc::clone(&counter), mesh.base.clone());
+        let token = mesh.tokens["normal_user"].clone();
+        writers.push(tokio::spawn(async move {
+            let mut last = before;
+            for number in from.. {
+                if update(&base, &token, job, number).await.is_err() {
+                    break;
+                }
+                last = number;
+                counter.add_permits(1);
+            }
+            last
+        }));
+    }
+    let enough = tokio::time::timeout(Duration::from_mins(1), counter.acquire_many(answers)).await;
+    drop(enough.expect("updates are not answered").expect("a counter"));
+    mesh.kill().await.expect("something to kill");
+    for (last, writer) in acknowledged.iter_mut().zip(writers) {
+        *last = writer.await.expect("a writer that does not panic");
+    }
+}
+
+async fn update(base: &str, token: &str, job: i64, number: i64) -> anyhow::Result<()> {
+    let headers = [
+        ("Authorization".to_owned(), format!("Bearer {token}")),
+        ("Content-Type".to_owned(), "application/json".to_owned()),
+    ];
+    let now = diracx_core::Clock::now(&diracx_core::SystemClock).format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+    let body = json!({ job.to_string(): { now: {"MinorStatus": number.to_string(), "Source": "Test"} } });
+    let answer =
+        send("PATCH", &format!("{base}/api/jobs/status"), &headers, Some(body.to_string().into_bytes()))
+            .await?;
+    anyhow::ensure!(answer.status == 200, "{}: {}", answer.status, answer.text);
+    Ok(())
+}
+
+/// What was acknowledged is recorded, once and in order, and the row of the job shows it or what came later: the last
+/// record, or the one before, as records are committed first.
+async fn check_updates(database: &Database, jobs: &[i64], acknowledged: &[i64]) {
+    for (job, acknowledged) in jobs.iter().zip(acknowledged).filter(|(_, acknowledged)| **acknowledged > 0) {
+        let row = format!("SELECT MinorStatus AS text FROM Jobs WHERE JobID = {job}");
+        let records = format!(
+            "SELECT MinorStatus AS text FROM LoggingInfo WHERE JobID = {job} AND SeqNum > 1 ORDER BY SeqNum"
+        );
+        let shown: i64 = database.texts("JobDB", &row).await.expect("a row")[0].parse().expect("a number");
+        let recorded: Vec<i64> = database
+            .texts("JobLoggingDB", &records)
+            .await
+            .expect("records")
+            .iter()
+            .map(|number| number.parse().expect("a number"))
+            .collect();
+        let about = format!(
+            "job {job}: {acknowledged} was acknowledged, {shown} is shown, recorded are {recorded:?}"
+        );
+        assert!(recorded.is_sorted_by(|one, next| one < next), "not once and in order, {about}");
+        assert!(recorded.contains(acknowledged) && shown >= *acknowledged, "lost, {about}");
+        assert!(recorded.iter().rev().take(2).any(|number| *number == shown), "not the last one, {about}");
+    }
+}
+
 /// Submits from several sides until the mesh is killed; returns what was acknowledged.
 async fn submit_and_kill(mesh: &mut Mesh, answers: u32) -> BTreeSet<i64> {
     let acknowledged = Arc::new(Mutex::new(BTreeSet::new()));

@@ -40,30 +40,36 @@ pub(crate) fn run(arguments: &Arguments) -> Result<()> {
         Some(program) => program.canonicalize().with_context(|| format!("{}", program.display()))?,
         None => build()?,
     };
-    let (mut first, mut again) = (Vec::new(), Vec::new());
-    for _ in 0..arguments.runs {
-        // Fresh: keys, configuration and databases are made. Again: they are there.
-        let scratch = Scratch::new("diracx-bench-")?;
-        first.push(start(&program, &scratch)?.0);
-        again.push(start(&program, &scratch)?.0);
-    }
-    let scratch = Scratch::new("diracx-bench-")?;
-    let (_, mut idle) = start(&program, &scratch)?;
-    std::thread::sleep(IDLE);
-    let memory = resident_kib(idle.child().id())?;
-    drop(idle);
-
-    println!("cold start to the first 200 of /api/health/ready, {} runs each", arguments.runs);
-    println!("| what | min ms | median ms | p95 ms |\n|---|---|---|---|");
-    let median = row("first start, empty directory", &mut first);
-    row("start on an existing directory", &mut again);
-    println!("idle memory (resident): {:.1} MB", f64::from(memory) / 1024.0);
+    let median = measure(&program, arguments.runs)?;
     match arguments.limit_ms {
         Some(limit) if median > Duration::from_millis(limit) => {
             bail!("the median first start took {} ms, more than {limit} ms", median.as_millis())
         }
         _ => Ok(()),
     }
+}
+
+/// Starts the program so often, prints what that took, and returns the median of the first starts.
+pub(crate) fn measure(program: &Path, runs: u32) -> Result<Duration> {
+    let (mut first, mut again) = (Vec::new(), Vec::new());
+    for _ in 0..runs {
+        // Fresh: keys, configuration and databases are made. Again: they are there.
+        let scratch = Scratch::new("diracx-bench-")?;
+        first.push(start(program, &scratch)?.0);
+        again.push(start(program, &scratch)?.0);
+    }
+    let scratch = Scratch::new("diracx-bench-")?;
+    let (_, mut idle) = start(program, &scratch)?;
+    std::thread::sleep(IDLE);
+    let memory = resident_kib(idle.child().id())?;
+    drop(idle);
+
+    println!("cold start to the first 200 of /api/health/ready, {runs} runs each");
+    println!("| what | min ms | median ms | p95 ms |\n|---|---|---|---|");
+    let median = row("first start, empty directory", &mut first);
+    row("start on an existing directory", &mut again);
+    println!("idle memory (resident): {:.1} MB", f64::from(memory) / 1024.0);
+    Ok(median)
 }
 
 fn build() -> Result<PathBuf> {

@@ -56,9 +56,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<bool> {
             expected.insert(job, status);
         }
     }
+    let counting = mesh.submit_with(&examples("words.txt"), &[examples("count-words.jdl")])?;
+    expected.extend(counting.iter().map(|job| (*job, "Done")));
     let ended = mesh.wait(&expected)?;
     mesh.show(&expected)?;
-    let good = judge(&expected, &ended);
+    let good = judge(&expected, &ended) & mesh.counted(counting[0])?;
     if arguments.keep {
         mesh.keep();
     }
@@ -141,7 +143,29 @@ impl Mesh {
     }
 
     fn submit(&self, files: &[PathBuf]) -> Result<Vec<i64>> {
-        let answer = read(self.dirac(&["--output", "json", "jobs", "submit"]).args(files))?;
+        Self::submitted(self.dirac(&["--output", "json", "jobs", "submit"]), files)
+    }
+
+    /// Submits jobs that read a file.
+    fn submit_with(&self, input: &Path, files: &[PathBuf]) -> Result<Vec<i64>> {
+        let mut dirac = self.dirac(&["--output", "json", "jobs", "submit", "--input"]);
+        dirac.arg(input);
+        Self::submitted(dirac, files)
+    }
+
+    /// Fetches what a job has counted, and says whether it is right.
+    fn counted(&self, job: i64) -> Result<bool> {
+        let directory = self.scratch.path().join("fetched");
+        read(self.dirac(&["sandbox", "get", &job.to_string(), "--dir"]).arg(&directory))?;
+        let count =
+            std::fs::read_to_string(directory.join("count.txt")).context("the job returned no count")?;
+        let words = std::fs::read_to_string(examples("words.txt"))?.split_whitespace().count();
+        println!("Job {job} read words.txt and returned count.txt: {}", count.trim());
+        Ok(count.trim() == words.to_string())
+    }
+
+    fn submitted(mut dirac: Command, files: &[PathBuf]) -> Result<Vec<i64>> {
+        let answer = read(dirac.args(files))?;
         let answer: Value = serde_json::from_str(&answer).context("dirac jobs submit did not print JSON")?;
         let jobs: Vec<i64> = job_ids(&answer);
         ensure!(jobs.len() == files.len(), "{} files gave {} jobs: {answer}", files.len(), jobs.len());

@@ -17,14 +17,16 @@ const TABLE: &[(&str, &[&str])] = &[
     ("server", &["core", "proto"]),
     ("db", &["core"]),
     ("client", &["core", "proto"]),
+    ("api", &["core", "client"]),
     ("testkit", &["core", "proto", "server", "db", "client"]),
     ("auth", OF_A_SERVICE),
     ("config", OF_A_SERVICE),
     ("jobs", OF_A_SERVICE),
     ("gateway", &["core", "proto", "server", "client"]),
-    ("cli", &["core", "client"]),
-    ("standalone", &["core", "proto", "server", "db", "client", "auth", "config", "jobs", "gateway"]),
+    ("cli", &["core", "client", "api"]),
+    ("standalone", &["core", "proto", "server", "db", "client", "api", "auth", "config", "jobs", "gateway"]),
     ("tests", &["core", "proto", "client", "testkit"]),
+    ("bench", &["core", "proto", "server", "db", "client", "standalone", "testkit", "tests"]),
     ("xtask", &[]),
 ];
 

@@ -1,5 +1,5 @@
-//! `docs/reference/`: written from the help texts of the programs, and by the test that calls every rpc as
-//! everybody, so that it cannot be out of date.
+//! `docs/reference/`: written from the help texts of the programs, by the test that calls every rpc as everybody, and
+//! by the one that reads the status machine, so that it cannot be out of date.
 
 use std::{fmt::Write as _, path::PathBuf, process::Command};
 
@@ -38,14 +38,14 @@ pub(crate) fn write() -> Result<()> {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         println!("  wrote {}", path.display());
     }
-    run(access().env("DIRACX_WRITE_DOCS", "true"))
+    run(tests().env("DIRACX_WRITE_DOCS", "true"))
 }
 
-/// The test that writes `docs/reference/access.md`, or compares it. It needs the services, which this program
-/// had better not be built with.
-fn access() -> Command {
+/// The tests that write `docs/reference/access.md` and `job-status.md`, or compare them. They need the services, which
+/// this program had better not be built with.
+fn tests() -> Command {
     let mut command = cargo();
-    command.args(["test", "--quiet", "--workspace", "--test=policy"]);
+    command.args(["test", "--quiet", "--workspace", "--test=policy", "--test=job_status"]);
     command
 }
 
@@ -63,7 +63,7 @@ pub(crate) fn check() -> Result<()> {
     if !stale.is_empty() {
         bail!("{}; `cargo xtask docs` writes them anew", stale.join("; "));
     }
-    run(access().env_remove("DIRACX_WRITE_DOCS"))
+    run(tests().env_remove("DIRACX_WRITE_DOCS"))
 }
 
 fn documents() -> Result<[(&'static str, String); 2]> {

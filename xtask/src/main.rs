@@ -4,6 +4,7 @@
 
 #![expect(clippy::print_stdout, reason = "this program talks to a person")]
 
+mod bench;
 mod bench_start;
 mod children;
 mod databases;
@@ -46,6 +47,8 @@ enum Chore {
     Docs,
     /// Run each fuzz target for a minute; what they find is kept in fuzz/artifacts
     Fuzz(fuzz::Arguments),
+    /// Measure what the release programs serve, beside the bare SQL and DiracX: a table for docs/performance.md
+    Bench(bench::Arguments),
     /// Measure the cold start of the standalone (release build) and its memory when idle
     BenchStart(bench_start::Arguments),
 }
@@ -58,6 +61,7 @@ fn main() -> ExitCode {
         Chore::CheckDeps => dependencies::check().map(|()| true),
         Chore::Docs => generated_docs::write().map(|()| true),
         Chore::Fuzz(arguments) => fuzz::run_targets(&arguments).map(|()| true),
+        Chore::Bench(arguments) => bench::run(&arguments),
         Chore::BenchStart(arguments) => bench_start::run(&arguments).map(|()| true),
     });
     match outcome {

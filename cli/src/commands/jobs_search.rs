@@ -4,6 +4,7 @@ use clap::Args;
 use diracx_client::proto::jobs::v1::SearchJobsRequest;
 use diracx_core::search::{Filter, Search, Sort, Table};
 
+use super::all_jobs;
 use crate::{
     arguments::Global,
     condition,
@@ -61,10 +62,23 @@ pub(crate) struct SearchArguments {
     /// How many jobs are on a page
     #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     per_page: u16,
+
+    /// Show all jobs that are found, as they come, instead of a page
+    #[arg(long, conflicts_with_all = ["page", "per_page"])]
+    all_jobs: bool,
 }
 
-/// Shows a page of what is found.
+/// Shows what is found.
 pub(crate) async fn run(global: &Global, arguments: SearchArguments) -> Result<(), Failure> {
+    if arguments.all_jobs {
+        let search = Search {
+            parameters: parameters(arguments.all, arguments.parameters),
+            filters: arguments.conditions,
+            sort: arguments.sort,
+            ..Search::default()
+        };
+        return all_jobs::run(global, search).await;
+    }
     let skip = (u64::from(arguments.page) - 1) * u64::from(arguments.per_page);
     let request = SearchJobsRequest {
         page_size: i32::from(arguments.per_page),

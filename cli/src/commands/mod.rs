@@ -1,10 +1,18 @@
 //! One file, one command.
 
+mod all_jobs;
 pub(crate) mod config_dump;
+pub(crate) mod jobs_delete;
+pub(crate) mod jobs_kill;
+pub(crate) mod jobs_parameters;
+pub(crate) mod jobs_reschedule;
 pub(crate) mod jobs_search;
 pub(crate) mod jobs_status;
 pub(crate) mod jobs_submit;
 pub(crate) mod jobs_summary;
+pub(crate) mod jobs_wait;
+pub(crate) mod jobs_watch;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod sandbox_get;
 pub(crate) mod whoami;

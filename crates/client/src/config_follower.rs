@@ -4,6 +4,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use diracx_core::{Explain, Explanation, Reason, config::Config};
 use diracx_proto::config::v1::{GetConfigRequest, config_service_client::ConfigServiceClient};
+use futures::future::BoxFuture;
 use tokio::{sync::watch, task::AbortHandle};
 use tonic::{Request, metadata::MetadataValue};
 use tracing::Instrument as _;
@@ -61,21 +62,26 @@ impl ConfigFollower {
     /// Begins to follow, with a first look at once. Each look carries the token that `token` gives.
     ///
     /// Must be called within a runtime.
-    pub fn start<F, E>(client: ConfigServiceClient<AnyChannel>, token: F) -> Self
+    pub fn start<F, R, E>(client: ConfigServiceClient<AnyChannel>, token: F) -> Self
     where
-        F: Fn() -> Result<Arc<str>, E> + Send + Sync + 'static,
-        E: Into<BoxError>,
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Arc<str>, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         Self::every(INTERVAL, client, token)
     }
 
-    fn every<F, E>(interval: Duration, client: ConfigServiceClient<AnyChannel>, token: F) -> Self
+    fn every<F, R, E>(interval: Duration, client: ConfigServiceClient<AnyChannel>, token: F) -> Self
     where
-        F: Fn() -> Result<Arc<str>, E> + Send + Sync + 'static,
-        E: Into<BoxError>,
+        F: Fn() -> R + Send + Sync + 'static,
+        R: Future<Output = Result<Arc<str>, E>> + Send + 'static,
+        E: Into<BoxError> + 'static,
     {
         let (sender, loaded) = watch::channel(None);
-        let token = move || token().map_err(Into::into);
+        let token = move || -> BoxFuture<'static, Result<Arc<str>, BoxError>> {
+            let token = token();
+            Box::pin(async move { token.await.map_err(Into::into) })
+        };
         let task = tokio::spawn(follow(interval, client, token, sender).in_current_span());
         Self { loaded, _task: Some(Arc::new(StopOnDrop(task.abort_handle()))) }
     }
@@ -117,7 +123,7 @@ impl ConfigFollower {
 async fn follow(
     interval: Duration,
     client: ConfigServiceClient<AnyChannel>,
-    token: impl Fn() -> Result<Arc<str>, BoxError>,
+    token: impl Fn() -> BoxFuture<'static, Result<Arc<str>, BoxError>> + Send + Sync,
     sender: watch::Sender<Option<Loaded>>,
 ) {
     let mut retry = FIRST_RETRY.min(interval);
@@ -149,12 +155,12 @@ async fn follow(
 
 async fn look(
     mut client: ConfigServiceClient<AnyChannel>,
-    token: &impl Fn() -> Result<Arc<str>, BoxError>,
+    token: &(impl Fn() -> BoxFuture<'static, Result<Arc<str>, BoxError>> + Sync),
     known_revision: Option<String>,
 ) -> Result<Option<Loaded>, BoxError> {
     let mut request = Request::new(GetConfigRequest { known_revision });
     request.set_timeout(PATIENCE);
-    let bearer = MetadataValue::try_from(format!("Bearer {}", token()?))?;
+    let bearer = MetadataValue::try_from(format!("Bearer {}", token().await?))?;
     request.metadata_mut().insert("authorization", bearer);
     // the timeout is for the server; this one is for a server that does not keep it
     let answer = tokio::time::timeout(PATIENCE, client.get_config(request)).await??.into_inner();
@@ -222,7 +228,7 @@ mod tests {
 
     fn follower(source: &Source) -> ConfigFollower {
         let channel = in_process(ConfigServiceServer::new(source.clone()));
-        ConfigFollower::every(Duration::from_millis(1), crate::config(channel), || {
+        ConfigFollower::every(Duration::from_millis(1), crate::config(channel), || async {
             Ok::<_, BoxError>("component".into())
         })
     }

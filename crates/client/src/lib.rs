@@ -2,16 +2,20 @@
 
 pub mod caller;
 pub mod channel;
+mod component;
 pub mod config_follower;
 pub mod credentials;
 mod guarded;
+pub mod jwks;
 pub mod refusal;
 pub mod session;
 
 pub use caller::Caller;
 pub use channel::{AnyChannel, BoxError, ServerAddress, Unreachable, in_process};
+pub use component::issue_component_token;
 pub use config_follower::{ConfigFollower, NotReady};
 pub use credentials::{Credentials, CredentialsFile};
+pub use jwks::published_keys;
 pub use refusal::Refusal;
 pub use session::Session;
 
@@ -19,8 +23,9 @@ pub use session::Session;
 pub use diracx_proto as proto;
 
 use diracx_proto::{
-    auth::v1::auth_service_client::AuthServiceClient, config::v1::config_service_client::ConfigServiceClient,
-    jobs::v1::jobs_service_client::JobsServiceClient,
+    auth::v1::auth_service_client::AuthServiceClient,
+    config::v1::config_service_client::ConfigServiceClient,
+    jobs::v1::{jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient},
 };
 
 /// The version that every call carries.
@@ -48,4 +53,9 @@ pub fn config(channel: AnyChannel) -> ConfigServiceClient<AnyChannel> {
 /// A client of the jobs service.
 pub fn jobs(channel: AnyChannel) -> JobsServiceClient<AnyChannel> {
     JobsServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+/// A client of the service for sandboxes, which is part of the jobs service.
+pub fn sandboxes(channel: AnyChannel) -> SandboxesServiceClient<AnyChannel> {
+    SandboxesServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }

@@ -113,6 +113,24 @@ reasons! {
     TooManyAttempts = "TOO_MANY_ATTEMPTS",
     /// The person did not allow the login.
     LoginDenied = "LOGIN_DENIED",
+    /// The job was rescheduled as often as its VO allows.
+    RescheduledTooOften = "RESCHEDULED_TOO_OFTEN",
+    /// DIRAC has not verified the job.
+    JobNotVerified = "JOB_NOT_VERIFIED",
+    /// There is no such sandbox.
+    SandboxNotFound = "SANDBOX_NOT_FOUND",
+    /// The sandbox is larger than the installation allows.
+    SandboxTooLarge = "SANDBOX_TOO_LARGE",
+    /// The sandbox is assigned to the job already.
+    SandboxAlreadyAssigned = "SANDBOX_ALREADY_ASSIGNED",
+    /// The bytes are not those that were announced.
+    SandboxMismatch = "SANDBOX_MISMATCH",
+    /// The time to upload or download is over.
+    SandboxUrlExpired = "SANDBOX_URL_EXPIRED",
+    /// The store of sandboxes does not answer.
+    SandboxStoreUnavailable = "SANDBOX_STORE_UNAVAILABLE",
+    /// A `request_id` was used for something else before.
+    RequestIdReused = "REQUEST_ID_REUSED",
 }
 
 /// What to tell the caller besides the sentence: kind, reason, variables, and help.

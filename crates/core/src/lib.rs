@@ -7,6 +7,7 @@ pub mod id;
 pub mod jdl;
 pub mod job_status;
 pub mod property;
+pub mod sandbox;
 pub mod scope;
 pub mod search;
 pub mod version;

@@ -17,7 +17,8 @@ pub enum DbError {
         /// The logical name, `JobDB`.
         database: &'static str,
         /// What the driver said.
-        detail: String,
+        #[source]
+        detail: Detail,
     },
     /// The caller's time ran out before or during a statement.
     #[error("The deadline passed before the database had answered")]
@@ -49,6 +50,17 @@ pub enum DbError {
     /// A unit of work panicked: our bug.
     #[error("a unit of work panicked")]
     Panicked,
+}
+
+/// What a driver says about a connection: for logs and administrators, so it is a source and in no sentence.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct Detail(String);
+
+impl From<String> for Detail {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
 }
 
 impl DbError {
@@ -86,6 +98,8 @@ const CONNECTION_LOST: &[&str] = &[
     "Broken pipe",
     "Connection closed",
     "connection closed",
+    "Connection to the server is closed",
+    "Connection was killed",
     "gone away",
     "Server shutdown in progress",
     "Too many connections",
@@ -117,7 +131,7 @@ impl From<DieselError> for DbError {
         let (kind, text) = match &error {
             DieselError::DatabaseError(kind, info) => (Some(kind), info.message().to_owned()),
             DieselError::BrokenTransactionManager => {
-                return Self::Unavailable { database: "the database", detail: error.to_string() };
+                return Self::Unavailable { database: "the database", detail: error.to_string().into() };
             }
             other => (None, other.to_string()),
         };
@@ -126,10 +140,10 @@ impl From<DieselError> for DbError {
             Some(DatabaseErrorKind::UniqueViolation) => Self::Duplicate(text),
             Some(DatabaseErrorKind::SerializationFailure) => Self::Conflict(text),
             Some(DatabaseErrorKind::ClosedConnection | DatabaseErrorKind::UnableToSendCommand) => {
-                Self::Unavailable { database: "the database", detail: text }
+                Self::Unavailable { database: "the database", detail: text.into() }
             }
             _ if says(CONFLICTS) => Self::Conflict(text),
-            _ if says(CONNECTION_LOST) => Self::Unavailable { database: "the database", detail: text },
+            _ if says(CONNECTION_LOST) => Self::Unavailable { database: "the database", detail: text.into() },
             Some(
                 DatabaseErrorKind::ForeignKeyViolation
                 | DatabaseErrorKind::NotNullViolation

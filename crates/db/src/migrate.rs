@@ -35,7 +35,7 @@ pub async fn migrate(url: &DbUrl, migrations: Migrations) -> DbResult<()> {
 }
 
 fn unavailable(database: &'static str) -> impl Fn(String) -> DbError {
-    move |detail| DbError::Unavailable { database, detail }
+    move |detail| DbError::Unavailable { database, detail: detail.into() }
 }
 
 fn sqlite(path: &std::path::Path, migrations: Migrations) -> DbResult<()> {
@@ -43,15 +43,18 @@ fn sqlite(path: &std::path::Path, migrations: Migrations) -> DbResult<()> {
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
         std::fs::create_dir_all(parent).map_err(|e| failed(format!("{}: {e}", parent.display())))?;
     }
-    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(|e| failed(e.to_string()))?;
+    // whoever reads this wants to know which file it is
+    let broken = |problem: String| failed(format!("{}: {problem}", path.display()));
+    let mut conn = SqliteConnection::establish(&path.to_string_lossy()).map_err(|e| broken(e.to_string()))?;
     conn.batch_execute(
         "PRAGMA busy_timeout = 10000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;",
-    )?;
+    )
+    .map_err(|e| broken(e.to_string()))?;
     // One process at a time, and all or nothing.
     conn.exclusive_transaction(|conn| run(conn, (migrations.sqlite)()).map_err(Failed::Migration)).map_err(
         |error| match error {
-            Failed::Migration(text) => failed(text),
-            Failed::Statement(error) => error.into(),
+            Failed::Migration(text) => broken(text),
+            Failed::Statement(error) => broken(error.to_string()),
         },
     )
 }

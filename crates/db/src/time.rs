@@ -1,6 +1,6 @@
 //! Instants as DIRAC's tables hold them: naive UTC.
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
 use diesel::{
     deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
@@ -25,6 +25,11 @@ impl UtcTime {
     /// The instant with its zone.
     pub fn utc(self) -> DateTime<Utc> {
         self.0.and_utc()
+    }
+
+    /// The instant, if its year has four digits, as SQL's times have.
+    pub(crate) fn in_four_digits(self) -> Option<Self> {
+        (1..=9999).contains(&self.0.year()).then_some(self)
     }
 }
 

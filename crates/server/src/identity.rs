@@ -61,6 +61,14 @@ pub struct UserIdentity {
 }
 
 impl UserIdentity {
+    /// What an access policy put into the token, read as the type that it wrote; nothing if it said nothing.
+    ///
+    /// # Errors
+    /// If it said something of another form: a policy of another version, perhaps.
+    pub fn policy<T: serde::de::DeserializeOwned>(&self, name: &str) -> Result<Option<T>, serde_json::Error> {
+        self.policies.get(name).map(T::deserialize).transpose()
+    }
+
     /// Whether the user has this security property, given by its wire name.
     pub fn has_property(&self, property: &str) -> bool {
         self.properties.iter().any(|held| held == property)

@@ -25,6 +25,11 @@ impl ReadinessState {
         self.unmet.is_empty() && !self.draining
     }
 
+    /// Whether the process is about to end.
+    pub fn is_draining(&self) -> bool {
+        self.draining
+    }
+
     /// Everything that does, in words.
     pub fn problems(&self) -> Vec<String> {
         let draining = self.draining.then(|| "shutting down".to_owned());

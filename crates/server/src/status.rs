@@ -16,8 +16,15 @@ use crate::telemetry::TraceContext;
 /// The domain of every `google.rpc.ErrorInfo` of ours.
 pub const DOMAIN: &str = "diracx";
 
-/// The longest sentence that fits into the headers of an answer; longer ones are cut.
-const MAX_MESSAGE_BYTES: usize = 4 * 1024;
+// A status travels in headers, of which clients take 16 KiB altogether: the sentence, where a byte may become three,
+// and the details in base64, where the sentence stands once more. What is longer is cut.
+
+/// The longest sentence.
+const MAX_MESSAGE_BYTES: usize = 2 * 1024;
+/// All variables and violations together.
+const MAX_DETAIL_BYTES: usize = 3 * 1024;
+/// One of them.
+const MAX_VALUE_BYTES: usize = 512;
 
 /// Turns an error into the status its caller gets, and logs what the caller does not get.
 /// For `.map_err(to_status)` in services.
@@ -39,9 +46,13 @@ pub fn to_status<E: Explain>(error: E) -> Status {
 
 /// The status for an explanation and the sentence that goes with it. Logs nothing.
 pub fn from_explanation(explanation: &Explanation, sentence: &str) -> Status {
-    let mut variables: HashMap<String, String> =
-        explanation.variables.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let mut sentence = shortened(sentence).to_owned();
+    let mut room = MAX_DETAIL_BYTES;
+    let mut variables: HashMap<String, String> = explanation
+        .variables
+        .iter()
+        .filter_map(|(name, value)| Some(((*name).to_owned(), fitting(value, &mut room)?.to_owned())))
+        .collect();
+    let mut sentence = shortened(sentence, MAX_MESSAGE_BYTES).to_owned();
     if explanation.code == Code::Internal {
         variables.clear();
         sentence = match TraceContext::current() {
@@ -57,7 +68,9 @@ pub fn from_explanation(explanation: &Explanation, sentence: &str) -> Status {
         details.set_retry_info(Some(delay));
     }
     for (field, problem) in &explanation.violations {
-        details.add_bad_request_violation(field, problem);
+        if let (Some(field), Some(problem)) = (fitting(field, &mut room), fitting(problem, &mut room)) {
+            details.add_bad_request_violation(field, problem);
+        }
     }
     Status::with_error_details(grpc_code(explanation.code), sentence, details)
 }
@@ -132,8 +145,15 @@ pub fn chain(error: &(dyn Error + '_)) -> String {
     line
 }
 
-fn shortened(sentence: &str) -> &str {
-    &sentence[..sentence.floor_char_boundary(MAX_MESSAGE_BYTES)]
+fn shortened(text: &str, bytes: usize) -> &str {
+    &text[..text.floor_char_boundary(bytes)]
+}
+
+/// As much of a value as is of use, if there is room for it.
+fn fitting<'a>(value: &'a str, room: &mut usize) -> Option<&'a str> {
+    let value = shortened(value, MAX_VALUE_BYTES);
+    *room = room.checked_sub(value.len())?;
+    Some(value)
 }
 
 #[cfg(test)]

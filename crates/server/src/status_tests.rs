@@ -70,3 +70,18 @@ fn a_very_long_sentence_is_cut_at_a_letter() {
     let status = from_explanation(&Explanation::not_found(Reason::JobNotFound), &"é".repeat(10_000));
     assert!(status.message().len() <= MAX_MESSAGE_BYTES);
 }
+
+#[test]
+fn however_long_its_parts_are_a_status_fits_into_the_headers_that_clients_take() {
+    let long = "\u{1f4a5}".repeat(100_000);
+    let mut explanation =
+        Explanation::invalid_argument(Reason::InvalidSearch).with("parameter", &long).with("short", "kept");
+    for _ in 0..1000 {
+        explanation = explanation.violation(&long, &long);
+    }
+    let status = from_explanation(&explanation, &long);
+    let headers = status.clone().into_http::<()>().headers().clone();
+    let size: usize = headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+    assert!(size < 16 * 1024, "{size} bytes");
+    assert_eq!(StatusInfo::of(&status).variables["short"], "kept");
+}

@@ -124,6 +124,11 @@ impl DataDir {
         })
     }
 
+    /// Where sandboxes are kept.
+    pub fn sandboxes(&self) -> PathBuf {
+        self.path.join("sandboxes")
+    }
+
     /// Where the local executor works.
     pub fn executor(&self) -> PathBuf {
         self.path.join("executor")

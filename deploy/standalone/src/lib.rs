@@ -91,7 +91,7 @@ impl Standalone {
         if let Some(address) = settings.metrics_listen {
             mesh::serve_metrics(address, &mesh.metrics).await?;
         }
-        let executor = executor(&place, &data, &mesh)?;
+        let executor = executor(&place, &data, &mesh, &base)?;
         let listener = match early {
             Some(listener) => listener,
             None => bind(address).await?,
@@ -178,6 +178,9 @@ fn settings_at(
         ("DIRACX_DB_URL_AUTHDB", data.database_url("auth")),
         ("DIRACX_DB_URL_JOBDB", data.database_url("jobs")),
         ("DIRACX_DB_URL_JOBLOGGINGDB", data.database_url("jobs")),
+        ("DIRACX_DB_URL_TASKQUEUEDB", data.database_url("jobs")),
+        ("DIRACX_DB_URL_SANDBOXMETADATADB", data.database_url("jobs")),
+        ("DIRACX_SANDBOX_STORE_DIRECTORY", data.sandboxes().display().to_string()),
     ]);
     let mut dev_idp = None;
     if place.own_configuration {
@@ -196,12 +199,12 @@ fn redirects(base: &str) -> String {
     .to_string()
 }
 
-fn executor(place: &Place, data: &DataDir, mesh: &Mesh) -> anyhow::Result<Option<LocalExecutor>> {
+fn executor(place: &Place, data: &DataDir, mesh: &Mesh, base: &str) -> anyhow::Result<Option<LocalExecutor>> {
     if !place.local_executor {
         return Ok(None);
     }
     let token = mesh.component(executor::COMPONENT);
-    let executor = LocalExecutor::new(mesh.jobs.clone(), token, mesh.clock.clone(), &data.executor());
+    let executor = LocalExecutor::new(mesh.jobs.clone(), token, mesh.clock.clone(), base, &data.executor());
     Ok(Some(executor.context("no place for the local executor")?))
 }
 

@@ -52,7 +52,7 @@ impl Mesh {
             async {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
             },
-            open_jobs(settings),
+            async { settings.jobs.open_store().await.context("the databases of jobs") },
         )?;
         let wiring = Wiring {
             settings,
@@ -80,8 +80,11 @@ impl Mesh {
 
         let jobs_ready = Readiness::default();
         let jobs_deps = diracx_jobs::Deps {
+            feed: diracx_jobs::logic::watch::Feed::start(job_store.clone(), clock.clone()),
             store: job_store,
             config: follower,
+            bytes: settings.jobs.sandboxes.open(clock.clone()).await?,
+            sandboxes: Arc::new(settings.jobs.sandboxes.clone()),
             clock: clock.clone(),
             most_jobs_at_once: settings.jobs.most_jobs_at_once,
         };
@@ -115,14 +118,6 @@ impl Mesh {
     }
 }
 
-async fn open_jobs(settings: &Settings) -> anyhow::Result<Arc<dyn diracx_jobs::store::JobStore>> {
-    if settings.jobs.migrate {
-        let migrated = diracx_jobs::store::migrate(&settings.jobs.databases).await;
-        migrated.context("cannot bring the tables of JobDB and JobLoggingDB up to date")?;
-    }
-    diracx_jobs::store::open(&settings.jobs.databases).await.context("JobDB")
-}
-
 /// What all services are wired with.
 struct Wiring<'a> {
     settings: &'a Settings,
@@ -144,7 +139,7 @@ impl Wiring<'_> {
 
     fn follow(&self, config: &AnyChannel, component: &str) -> ConfigFollower {
         let token = self.minter.component(component);
-        ConfigFollower::start(diracx_client::config(config.clone()), move || token.get())
+        ConfigFollower::start(diracx_client::config(config.clone()), move || std::future::ready(token.get()))
     }
 }
 

@@ -165,6 +165,9 @@ impl Given {
             ("DIRACX_DB_URL_AUTHDB", "sqlite:///auth.db".to_owned()),
             ("DIRACX_DB_URL_JOBDB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_JOBLOGGINGDB", "sqlite:///jobs.db".to_owned()),
+            ("DIRACX_DB_URL_TASKQUEUEDB", "sqlite:///jobs.db".to_owned()),
+            ("DIRACX_DB_URL_SANDBOXMETADATADB", "sqlite:///jobs.db".to_owned()),
+            ("DIRACX_SANDBOX_STORE_DIRECTORY", "/sandboxes".to_owned()),
             ("DIRACX_CONFIG_BACKEND_URL", "/default.yml".to_owned()),
         ];
         let mut problems = Problems::default();

@@ -33,6 +33,9 @@ use crate::{context::Backends, health::Backend};
 
 /// The health and reflection of the gateway itself, by the start of their paths.
 const OWN: [&str; 2] = ["grpc.health.", "grpc.reflection."];
+/// Rpcs whose streams last as long as their callers like.
+const LASTING: [&str; 2] =
+    ["/diracx.config.v1.ConfigService/WatchConfig", "/diracx.jobs.v1.JobsService/WatchJobs"];
 /// Headers about one connection, which is not the next one.
 const HOP_BY_HOP: [&str; 8] = [
     "connection",
@@ -119,8 +122,9 @@ impl GrpcRouter {
         let Some(backend) = self.services.get(service) else {
             return unknown_service(service);
         };
+        let channel = if LASTING.contains(&path) { backend.streams() } else { backend.channel() };
         prepare(&mut request);
-        forward(backend.channel(), request).await
+        forward(channel, request).await
     }
 }
 

@@ -95,9 +95,9 @@ async fn finish_device_flow(
     url: PublicUrl,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let Callback { code, state, error, error_description } = Callback::read(query.as_deref())?;
+    let Callback { code, state, error, error_description, issuer } = Callback::read(query.as_deref())?;
     let callback_url = url.at(COMPLETE);
-    let request = FinishDeviceLoginRequest { code, state, callback_url, error, error_description };
+    let request = FinishDeviceLoginRequest { code, state, callback_url, error, error_description, issuer };
     context.auth().finish_device_login(outgoing(request)).await?;
     redirect(&url.at(FINISHED))
 }
@@ -108,6 +108,7 @@ pub(super) struct Callback {
     pub(super) state: String,
     pub(super) error: String,
     pub(super) error_description: String,
+    pub(super) issuer: String,
 }
 
 impl Callback {
@@ -123,7 +124,8 @@ impl Callback {
         let state = query.required(&mut problems, "state");
         let (code, state) = problems.none_or(code.zip(state))?;
         let error_description = query.get("error_description").unwrap_or_default().to_owned();
-        Ok(Self { code, state, error, error_description })
+        let issuer = query.get("iss").unwrap_or_default().to_owned();
+        Ok(Self { code, state, error, error_description, issuer })
     }
 }
 

@@ -57,9 +57,9 @@ pub(super) async fn complete(
     url: PublicUrl,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
-    let Callback { code, state, error, error_description } = Callback::read(query.as_deref())?;
+    let Callback { code, state, error, error_description, issuer } = Callback::read(query.as_deref())?;
     let callback_url = url.at(AUTHORIZED);
-    let request = FinishAuthorizationRequest { code, state, callback_url, error, error_description };
+    let request = FinishAuthorizationRequest { code, state, callback_url, error, error_description, issuer };
     let finished = context.auth().finish_authorization(outgoing(request)).await?.into_inner();
     redirect(&finished.redirect_url)
 }

@@ -12,7 +12,10 @@ use diracx_proto::jobs::v1::{
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header::CONTENT_RANGE};
 
-use super::jobs_status::set_job_statuses;
+use super::{
+    jobs_heartbeat::add_heartbeat, jobs_metadata::patch_metadata, jobs_reschedule::reschedule_jobs,
+    jobs_status::set_job_statuses,
+};
 use crate::{
     caller::Caller,
     context::Context,
@@ -42,6 +45,9 @@ pub(super) fn routes(table: Table) -> Table {
         .at("/api/jobs/search", "POST", post(search))
         .at("/api/jobs/summary", "POST", post(summary))
         .at("/api/jobs/status", "PATCH", patch(set_job_statuses))
+        .at("/api/jobs/heartbeat", "PATCH", patch(add_heartbeat))
+        .at("/api/jobs/reschedule", "POST", post(reschedule_jobs))
+        .at("/api/jobs/metadata", "PATCH", patch(patch_metadata))
 }
 
 async fn submit_jdl_jobs(

@@ -16,6 +16,7 @@ use diracx_proto::{
 };
 use diracx_server::StatusInfo;
 use http::{HeaderMap, StatusCode};
+use tonic::Status;
 
 use super::jobs::status_name;
 use crate::{
@@ -86,17 +87,15 @@ fn answer(outcomes: &[JobStatusOutcome]) -> Result<Response, Refusal> {
         match &outcome.result {
             Some(Outcome::Change(change)) => {
                 member(&mut success, outcome.job_id);
+                success.push(b'{');
                 write_change(&mut success, change);
+                success.push(b'}');
             }
             Some(Outcome::Error(error)) => {
                 let status = of_call(error);
-                let info = StatusInfo::of(&status);
-                forbidden += usize::from(info.is(Reason::Forbidden));
+                forbidden += usize::from(StatusInfo::of(&status).is(Reason::Forbidden));
                 member(&mut failed, outcome.job_id);
-                failed.extend_from_slice(b"{\"detail\":");
-                let detail = if info.is(Reason::JobNotFound) { "Not found" } else { status.message() };
-                write_value(&mut failed, detail);
-                failed.push(b'}');
+                write_error(&mut failed, &status);
             }
             None => {}
         }
@@ -116,7 +115,7 @@ fn answer(outcomes: &[JobStatusOutcome]) -> Result<Response, Refusal> {
 }
 
 /// `"24":`, after a comma if it is not the first.
-fn member(out: &mut Vec<u8>, job: i64) {
+pub(super) fn member(out: &mut Vec<u8>, job: i64) {
     if !out.is_empty() {
         out.push(b',');
     }
@@ -125,9 +124,9 @@ fn member(out: &mut Vec<u8>, job: i64) {
     out.extend_from_slice(b"\":");
 }
 
-/// Every column is named; those that were not touched are null.
-fn write_change(out: &mut Vec<u8>, change: &JobStatusChange) {
-    out.extend_from_slice(b"{\"Status\":");
+/// The members of an object: every column is named; those that were not touched are null.
+pub(super) fn write_change(out: &mut Vec<u8>, change: &JobStatusChange) {
+    out.extend_from_slice(b"\"Status\":");
     write_value(out, &change.status.map(status_name));
     out.extend_from_slice(b",\"MinorStatus\":");
     write_value(out, &change.minor_status);
@@ -142,6 +141,13 @@ fn write_change(out: &mut Vec<u8>, change: &JobStatusChange) {
         out.extend_from_slice(name);
         write_optional(out, time.as_ref());
     }
+}
+
+/// What went wrong with a job: `{"detail": …}`, in DiracX's words.
+pub(super) fn write_error(out: &mut Vec<u8>, status: &Status) {
+    out.extend_from_slice(b"{\"detail\":");
+    let detail = if StatusInfo::of(status).is(Reason::JobNotFound) { "Not found" } else { status.message() };
+    write_value(out, detail);
     out.push(b'}');
 }
 

@@ -9,8 +9,13 @@ pub(crate) mod config;
 mod health;
 mod home;
 mod jobs;
+mod jobs_heartbeat;
+mod jobs_metadata;
+mod jobs_reschedule;
 mod jobs_status;
 mod pages;
+pub(crate) mod sandbox_store;
+mod sandboxes;
 mod well_known;
 
 use crate::routing::Table;
@@ -22,5 +27,7 @@ pub(crate) fn table() -> Table {
     let table = well_known::routes(table);
     let table = auth::routes(table);
     let table = config::routes(table);
-    jobs::routes(table)
+    let table = jobs::routes(table);
+    let table = sandboxes::routes(table);
+    sandbox_store::routes(table)
 }

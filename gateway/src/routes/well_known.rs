@@ -13,8 +13,8 @@ use http::StatusCode;
 use serde_json::{Map, Value, json};
 
 use crate::{
-    context::Context, error::Refusal, jwks::key_set, outgoing::outgoing, public_url::PublicUrl,
-    render::json_response, routing::Table,
+    context::Context, error::Refusal, outgoing::outgoing, public_url::PublicUrl, render::json_response,
+    routing::Table,
 };
 
 pub(super) fn routes(table: Table) -> Table {
@@ -48,7 +48,7 @@ async fn openid_configuration(State(context): State<Context>, url: PublicUrl) ->
 
 async fn jwks(State(context): State<Context>) -> Result<Response, Refusal> {
     let keys = context.auth().get_jwks(outgoing(GetJwksRequest {})).await?.into_inner().keys;
-    Ok(json_response(StatusCode::OK, &key_set(keys)))
+    Ok(json_response(StatusCode::OK, &diracx_client::jwks::key_set(keys)))
 }
 
 async fn dirac_metadata(State(context): State<Context>) -> Result<Response, Refusal> {

@@ -16,8 +16,56 @@ pub(crate) enum When {
 
 /// Reads the text of an object's key as a point in time.
 pub(crate) fn datetime(problems: &mut Problems, loc: &Loc<'_>, text: &str) -> Option<When> {
+    let parsed = noted(problems, loc, text)?;
+    Some(match parsed {
+        Parsed::Zoned(time) => When::Instant(time.to_utc()),
+        Parsed::Naive(time) => When::Naive(time),
+    })
+}
+
+/// Reads an instant that is given in UTC: a text, or a number, which is Unix time.
+pub(crate) fn utc(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<DateTime<Utc>> {
+    let parsed = match value {
+        Value::String(text) => noted(problems, loc, text)?,
+        Value::Number(number) => match seconds(number.as_f64().unwrap_or(f64::NAN)) {
+            Ok(parsed) => parsed,
+            Err(error) => {
+                let message = format!("Input should be a valid datetime, {error}");
+                problems.add_with("datetime_parsing", loc, message, value, json!({ "error": error }));
+                return None;
+            }
+        },
+        _ => {
+            problems.add("datetime_type", loc, "Input should be a valid datetime", value);
+            return None;
+        }
+    };
+    match parsed {
+        Parsed::Naive(_) => {
+            problems.add("timezone_aware", loc, "Input should have timezone info", value);
+            None
+        }
+        Parsed::Zoned(time) if time.offset().local_minus_utc() != 0 => {
+            let offset = timedelta(time.offset().local_minus_utc());
+            problems.value_error(loc, format!("Datetime must be in UTC, got offset {offset}"), value);
+            None
+        }
+        Parsed::Zoned(time) => Some(time.to_utc()),
+    }
+}
+
+/// A span as Python shows it: below zero in whole days, and what is left of them.
+fn timedelta(seconds: i32) -> String {
+    const DAY: i32 = 24 * 3600;
+    let rest = seconds.rem_euclid(DAY);
+    let clock = format!("{}:{:02}:{:02}", rest / 3600, rest / 60 % 60, rest % 60);
+    if seconds < 0 { format!("-1 day, {clock}") } else { clock }
+}
+
+/// Reads a text; what is wrong with it is noted.
+fn noted(problems: &mut Problems, loc: &Loc<'_>, text: &str) -> Option<Parsed> {
     match parse(text) {
-        Ok(when) => Some(when),
+        Ok(parsed) => Some(parsed),
         Err(error) => {
             let (kind, wanted) = match error {
                 YEAR_0 => ("datetime_parsing", "datetime"),
@@ -31,12 +79,19 @@ pub(crate) fn datetime(problems: &mut Problems, loc: &Loc<'_>, text: &str) -> Op
     }
 }
 
+/// A point in time with the offset it was given in.
+#[derive(Debug, Clone, Copy)]
+enum Parsed {
+    Zoned(DateTime<FixedOffset>),
+    Naive(NaiveDateTime),
+}
+
 const YEAR_0: &str = "year 0 is out of range";
 const EXTRA: &str = "unexpected extra characters at the end of the input";
 const LATE: &str = "dates after 9999 are not supported as unix timestamps";
 const EARLY: &str = "dates before 0000 are not supported as unix timestamps";
 
-fn parse(text: &str) -> Result<When, &'static str> {
+fn parse(text: &str) -> Result<Parsed, &'static str> {
     if let Some(seconds) = unix_time(text) {
         return seconds;
     }
@@ -44,17 +99,17 @@ fn parse(text: &str) -> Result<When, &'static str> {
     let date = date(bytes)?;
     let rest = &text.get(10..).ok_or(EXTRA)?;
     if rest.is_empty() {
-        return Ok(When::Naive(date.and_time(NaiveTime::MIN)));
+        return Ok(Parsed::Naive(date.and_time(NaiveTime::MIN)));
     }
     let rest = rest.strip_prefix(['T', 't', ' ', '_']).ok_or(EXTRA)?;
     let (time, rest) = time(rest).ok_or(EXTRA)?;
     let naive = date.and_time(time);
     if rest.is_empty() {
-        return Ok(When::Naive(naive));
+        return Ok(Parsed::Naive(naive));
     }
     let offset = offset(rest).ok_or(EXTRA)?;
     let instant = naive.and_local_timezone(offset).single().ok_or("year is out of range")?;
-    Ok(When::Instant(instant.with_timezone(&Utc)))
+    Ok(Parsed::Zoned(instant))
 }
 
 /// `YYYY-MM-DD` at the start.
@@ -135,9 +190,7 @@ fn number(digits: &[u8]) -> Option<u32> {
 }
 
 /// A plain number: seconds since 1970, or milliseconds when it is too large for that. None if it is no number.
-fn unix_time(text: &str) -> Option<Result<When, &'static str>> {
-    // Above this, a number of seconds would lie in the year 2603; it means milliseconds.
-    const MOST_SECONDS: f64 = 2e10;
+fn unix_time(text: &str) -> Option<Result<Parsed, &'static str>> {
     let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
     let is_number = unsigned.bytes().any(|b| b.is_ascii_digit())
         && unsigned.bytes().all(|b| b.is_ascii_digit() || b == b'.')
@@ -145,24 +198,29 @@ fn unix_time(text: &str) -> Option<Result<When, &'static str>> {
     if !is_number {
         return None;
     }
-    let number: f64 = text.parse().ok()?;
-    let seconds = if number.abs() > MOST_SECONDS { number / 1000.0 } else { number };
-    Some(instant(seconds))
+    Some(seconds(text.parse().ok()?))
+}
+
+/// Unix time, in seconds or milliseconds.
+fn seconds(number: f64) -> Result<Parsed, &'static str> {
+    // Above this, a number of seconds would lie in the year 2603; it means milliseconds.
+    const MOST_SECONDS: f64 = 2e10;
+    instant(if number.abs() > MOST_SECONDS { number / 1000.0 } else { number })
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "the range is checked first")]
-fn instant(seconds: f64) -> Result<When, &'static str> {
+fn instant(seconds: f64) -> Result<Parsed, &'static str> {
     // The first second of the year 0 and the last one of the year 9999.
     if seconds < -62_167_219_200.0 {
         return Err(EARLY);
     }
-    if seconds > 253_402_300_799.0 {
+    if seconds.is_nan() || seconds > 253_402_300_799.0 {
         return Err(LATE);
     }
     let micros = (seconds.fract() * 1e6).round() as i64;
     DateTime::from_timestamp(seconds.trunc() as i64, 0)
         .and_then(|at| at.checked_add_signed(TimeDelta::microseconds(micros)))
-        .map(When::Instant)
+        .map(|at| Parsed::Zoned(at.fixed_offset()))
         .ok_or(LATE)
 }
 

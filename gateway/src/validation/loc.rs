@@ -30,6 +30,8 @@ impl<'a> Loc<'a> {
     pub(crate) const BODY: Loc<'static> = Loc { parent: None, step: Step::Name("body") };
     /// The headers.
     pub(crate) const HEADER: Loc<'static> = Loc { parent: None, step: Step::Name("header") };
+    /// The path.
+    pub(crate) const PATH: Loc<'static> = Loc { parent: None, step: Step::Name("path") };
     /// The query.
     pub(crate) const QUERY: Loc<'static> = Loc { parent: None, step: Step::Name("query") };
 

@@ -53,6 +53,11 @@ impl Problems {
         self.push(kind, loc, msg.into(), input, Some(ctx));
     }
 
+    /// Notes what one of DiracX's own checks would say.
+    pub(crate) fn value_error(&mut self, loc: &Loc<'_>, msg: impl std::fmt::Display, input: &Value) {
+        self.add_with("value_error", loc, format!("Value error, {msg}"), input, json!({ "error": {} }));
+    }
+
     /// Notes that something required is not there; `input` is what it should be in.
     pub(crate) fn missing(&mut self, loc: &Loc<'_>, input: &Value) {
         self.add("missing", loc, "Field required", input);

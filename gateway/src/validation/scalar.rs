@@ -109,6 +109,32 @@ fn int_of_text(text: &str) -> Result<i64, Refusal> {
         .ok_or(INT_SIZE)
 }
 
+/// A number: also a text that reads as one, with blanks around and single underscores inside, or a flag.
+pub(crate) fn float(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<f64> {
+    let number = match value {
+        Value::Number(number) => return number.as_f64(),
+        Value::Bool(flag) => return Some(f64::from(u8::from(*flag))),
+        Value::String(text) => float_of_text(text),
+        _ => {
+            problems.add("float_type", loc, "Input should be a valid number", value);
+            return None;
+        }
+    };
+    if number.is_none() {
+        let message = "Input should be a valid number, unable to parse string as a number";
+        problems.add("float_parsing", loc, message, value);
+    }
+    number
+}
+
+fn float_of_text(text: &str) -> Option<f64> {
+    let trimmed = text.trim();
+    if trimmed.starts_with('_') || trimmed.ends_with('_') || trimmed.contains("__") {
+        return None;
+    }
+    trimmed.replace('_', "").parse().ok()
+}
+
 /// A flag, in any of its usual spellings.
 pub(crate) fn boolean(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<bool> {
     let flag = match value {

@@ -53,7 +53,7 @@ pub(crate) fn status_body(problems: &mut Problems, loc: &Loc<'_>, value: &Value)
             jobs.push((JobId(job), updates));
         }
     }
-    Some(last_of_each(jobs))
+    Some(super::last_of_each(jobs))
 }
 
 fn job_updates(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<Vec<(When, StatusUpdate)>> {
@@ -67,7 +67,7 @@ fn job_updates(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<
             updates.push((when, update));
         }
     }
-    Some(last_of_each(updates))
+    Some(super::last_of_each(updates))
 }
 
 /// Read in the order of DiracX's model, which is the order of its complaints.
@@ -97,7 +97,7 @@ fn update(problems: &mut Problems, loc: &Loc<'_>, value: &Value) -> Option<Statu
 
 /// A text, or nothing; the outer option is whether it is good.
 #[expect(clippy::option_option, reason = "good, and there or not")]
-fn optional_text(
+pub(super) fn optional_text(
     problems: &mut Problems,
     loc: &Loc<'_>,
     value: Option<&Value>,
@@ -107,23 +107,4 @@ fn optional_text(
         None | Some(Value::Null) => Some(None),
         Some(value) => scalar::string(problems, &loc.field(name), value).map(Some),
     }
-}
-
-/// Keeps the last value of every key, at the place of its first.
-fn last_of_each<K: Eq + std::hash::Hash + Copy, V>(pairs: Vec<(K, V)>) -> Vec<(K, V)> {
-    let mut places = std::collections::HashMap::with_capacity(pairs.len());
-    let mut kept: Vec<(K, V)> = Vec::with_capacity(pairs.len());
-    for (key, value) in pairs {
-        match places.entry(key) {
-            std::collections::hash_map::Entry::Occupied(place) => {
-                let at: usize = *place.get();
-                kept[at].1 = value;
-            }
-            std::collections::hash_map::Entry::Vacant(place) => {
-                place.insert(kept.len());
-                kept.push((key, value));
-            }
-        }
-    }
-    kept
 }

@@ -8,7 +8,10 @@ use proptest::prelude::*;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Loc, Problems, body, form::Form, query::Pairs, scalar, search, status};
+use super::{
+    Loc, Problems, body, form::Form, heartbeat, metadata, query::Pairs, reschedule, sandbox, scalar, search,
+    status,
+};
 use crate::error::Refusal;
 
 #[derive(Deserialize)]
@@ -50,6 +53,33 @@ fn validate(path: &str, query: &str, content_type: Option<&str>, body: &[u8]) ->
             query.or(p, "force", false, scalar::boolean);
             body::required(p, value.as_ref(), status::status_body);
         }
+        "/heartbeat" => drop(body::required(p, value()?.as_ref(), heartbeat::heartbeat_body)),
+        "/reschedule" => {
+            let value = value()?;
+            query.or(p, "reset_jobs", false, scalar::boolean);
+            reschedule::reschedule_body(p, value.as_ref());
+        }
+        "/sandbox" if content_type.is_some() => {
+            drop(body::required(p, value()?.as_ref(), sandbox::sandbox_info));
+        }
+        "/sandbox" => {
+            query
+                .required(p, "pfn")
+                .and_then(|text| sandbox::pfn(p, &Loc::QUERY.field("pfn"), &Value::String(text)));
+        }
+        "/sandbox/unassign" => drop(sandbox::embedded_job_ids(p, value()?.as_ref())),
+        path if path.ends_with("/sandbox/output") && content_type.is_some() => {
+            let value = value()?;
+            sandbox::job_id(p, path.split('/').nth(1).unwrap());
+            body::required(p, value.as_ref(), sandbox::pfn);
+        }
+        path if path.contains("/sandbox") => {
+            sandbox::job_id(p, path.split('/').nth(1).unwrap());
+            if let Some(sandbox_type) = path.split('/').nth(3) {
+                sandbox::is_output(p, sandbox_type);
+            }
+        }
+        "/metadata" => drop(body::required(p, value()?.as_ref(), metadata::metadata_body)),
         "/device" => {
             query.required(p, "client_id");
             query.required(p, "scope");
@@ -188,6 +218,13 @@ fn json_value() -> impl Strategy<Value = Value> {
         "asc",
         "Status",
         "Source",
+        "HostName",
+        "timestamp",
+        "CPUNormalizationFactor",
+        "VerifiedFlag",
+        "LoadAverage",
+        "StandardOutput",
+        "job_ids",
         "1",
         "-7",
         "2024-01-01T00:00:00Z",
@@ -211,7 +248,8 @@ fn json_value() -> impl Strategy<Value = Value> {
     })
 }
 
-const PATHS: [&str; 6] = ["/jdl", "/search", "/summary", "/status", "/device", "/token"];
+const PATHS: [&str; 9] =
+    ["/jdl", "/search", "/summary", "/status", "/heartbeat", "/reschedule", "/metadata", "/device", "/token"];
 
 proptest! {
     #[test]

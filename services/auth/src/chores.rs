@@ -1,4 +1,5 @@
-//! What an administrator does to the key store by hand: `diracx-auth rotate-key` and `delete-key`.
+//! What an administrator does to the key store by hand: `diracx-auth rotate-key`, `delete-key` and
+//! `component-keys`.
 //!
 //! The file is replaced in one step, readable by its owner only. Running processes notice by themselves.
 
@@ -15,7 +16,7 @@ use diracx_server::token::{KeyKind, KeyStore, KeyStoreError, delete_key, rotate_
 use crate::key_file;
 
 /// The words that begin a chore; anything else starts the service.
-const CHORES: [&str; 2] = ["rotate-key", "delete-key"];
+const CHORES: [&str; 3] = ["rotate-key", "delete-key", "component-keys"];
 
 /// Looks after the key store.
 #[derive(Debug, Parser)]
@@ -47,6 +48,22 @@ pub enum Chore {
         #[arg(long, value_name = "ID")]
         kid: String,
     },
+    /// Prints the public keys of components, as DIRACX_SERVICE_AUTH_COMPONENT_KEYS takes them.
+    ///
+    /// A component that has not the key store proves with a private key of its own who it is: `rotate-key` makes one,
+    /// and the component's setting DIRACX_COMPONENT_KEY names it. What is printed here is no secret.
+    ComponentKeys {
+        /// The components and the files of their private keys, such as jobs=/keys/jobs.json.
+        #[arg(required = true, value_name = "NAME=PATH", value_parser = named_path)]
+        components: Vec<(String, PathBuf)>,
+    },
+}
+
+fn named_path(text: &str) -> Result<(String, PathBuf), String> {
+    match text.split_once('=') {
+        Some((name, path)) if !name.is_empty() && !path.is_empty() => Ok((name.to_owned(), path.into())),
+        _ => Err("must be the name of a component and a path, such as jobs=/keys/jobs.json".to_owned()),
+    }
 }
 
 /// Why a chore was not done.
@@ -103,6 +120,7 @@ impl Chore {
                 rotate(&keystore, KeyKind::from_names(&kty, &crv)?)
             }
             Self::DeleteKey { keystore, kid } => delete(&keystore, &kid),
+            Self::ComponentKeys { components } => component_keys(components),
         }
     }
 }
@@ -131,6 +149,12 @@ fn delete(path: &Path, kid: &str) -> Result<String, ChoreError> {
         let done = format!("{kid} is gone: its tokens are refused from now on");
         Ok((Some(delete_key(before, kid)?), done))
     })
+}
+
+fn component_keys(components: Vec<(String, PathBuf)>) -> Result<String, ChoreError> {
+    let public = components.into_iter().map(|(name, path)| Ok((name, KeyStore::read(&path)?.public_jwks())));
+    let public: serde_json::Map<String, serde_json::Value> = public.collect::<Result<_, KeyStoreError>>()?;
+    Ok(serde_json::Value::Object(public).to_string())
 }
 
 /// What happens on the way, before it is known which file it happened to.

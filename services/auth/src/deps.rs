@@ -11,6 +11,7 @@ use diracx_server::{
 };
 
 use crate::{
+    enrichment::TokenPolicies,
     error::Result,
     idp::IdentityProviders,
     logic::attempts::Attempts,
@@ -53,6 +54,8 @@ pub struct Deps {
     pub verifier: TokenVerifier,
     /// The identity providers of the VOs.
     pub identity_providers: IdentityProviders,
+    /// What has something to say in tokens; nothing, unless an extension sets it.
+    pub token_policies: TokenPolicies,
     pub(crate) attempts: Attempts,
 }
 
@@ -72,6 +75,7 @@ impl Deps {
             minter: token.minter(clock.clone())?,
             verifier: token.verifier(clock.clone()),
             identity_providers: IdentityProviders::new(clock.clone()),
+            token_policies: TokenPolicies::default(),
             attempts: Attempts::default(),
             token,
             clock,

@@ -9,7 +9,7 @@ use diracx_db::{DbError, error::UnitError};
 use diracx_server::token::{KeyStoreError, TokenError};
 use uuid::Uuid;
 
-use crate::idp::IdpError;
+use crate::{enrichment::EnrichmentError, idp::IdpError};
 
 /// The result of anything here.
 pub(crate) type Result<T, E = Error> = std::result::Result<T, E>;
@@ -188,6 +188,9 @@ pub enum Error {
     /// A token cannot be signed.
     #[error("a token cannot be signed")]
     Signing(#[from] KeyStoreError),
+    /// An access policy says what no token can hold.
+    #[error("the claims of an access policy fit into no token")]
+    Enrichment(#[from] EnrichmentError),
     /// A stored login makes no sense.
     #[error("the stored ID token of a {0} login has no subject")]
     StoredIdToken(&'static str),
@@ -291,7 +294,7 @@ impl Explain for Error {
             Self::NoFreeUserCode => {
                 Explanation::unavailable(Reason::Overloaded).retry_after(Duration::from_secs(1))
             }
-            Self::NoRandomness | Self::Signing(_) | Self::StoredIdToken(_) => {
+            Self::NoRandomness | Self::Signing(_) | Self::Enrichment(_) | Self::StoredIdToken(_) => {
                 Explanation::internal(Reason::Internal)
             }
         }

@@ -4,6 +4,7 @@ mod audit;
 pub mod chores;
 mod codes;
 mod deps;
+pub mod enrichment;
 mod error;
 #[cfg(test)]
 mod fixtures;
@@ -25,6 +26,7 @@ use diracx_server::{AccessTable, RpcService, Stack, access::AccessError, with_me
 use tonic::service::Routes;
 
 pub use deps::{AuthDb, Deps};
+pub use enrichment::{TokenPolicies, TokenPolicy};
 pub use error::Error;
 pub use idp::{Cause, IdentityProviders, IdpError};
 pub use logic::component::{BadComponentKeys, ComponentKeys};

@@ -1,6 +1,6 @@
 //! The process that lets people and machines in: settings → telemetry → dependencies → serve → drain.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{future::ready, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use diracx_auth::{
@@ -58,7 +58,7 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
     let db = AuthDb::open(&settings.db_url, settings.db_connections).await.context("AuthDB")?;
     let token = settings.token.minter(clock.clone())?.component(COMPONENT);
     let config_service = settings.config_service.connect(None)?;
-    let config = ConfigFollower::start(diracx_client::config(config_service), move || token.get());
+    let config = ConfigFollower::start(diracx_client::config(config_service), move || ready(token.get()));
     let deps = Deps::new(db, config, clock, settings.auth, settings.token)?;
     let readiness = Readiness::default();
     diracx_auth::observe(&deps, readiness.clone());

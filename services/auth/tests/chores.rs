@@ -52,6 +52,20 @@ fn a_key_store_is_made_rotated_and_cleaned() {
 }
 
 #[test]
+fn the_public_keys_of_components_are_printed_without_their_secrets() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("jobs.json");
+    let keystore = path.to_str().unwrap();
+    done(&["rotate-key", "--keystore", keystore]);
+    let printed = done(&["component-keys", &format!("jobs={keystore}"), &format!("tasks={keystore}")]);
+    diracx_auth::ComponentKeys::parse(&printed).expect("what the setting takes");
+    assert!(printed.contains(&kids(&path)[0]) && !printed.contains("\"d\""), "{printed}");
+    for wrong in ["jobs", "=x", "jobs=/nowhere.json"] {
+        assert!(!chore(&["component-keys", wrong]).status.success(), "{wrong}");
+    }
+}
+
+#[test]
 fn what_would_do_harm_is_refused_and_nothing_is_changed() {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("keystore.json");

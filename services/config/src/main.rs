@@ -37,11 +37,12 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let source = ConfigSource::open(settings.source.url.expose())?;
     let keeper = ConfigKeeper::start(source, clock.clone(), settings.source.refresh_every).await;
+    let published = Arc::new(diracx_client::published_keys(settings.auth_service.connect(None)?));
     let readiness = Readiness::default();
     diracx_config::observe(&keeper, readiness.clone(), &metrics, clock.clone());
     let stack = Stack {
         access: Arc::new(diracx_config::access()?),
-        verifier: settings.token.verifier(clock),
+        verifier: settings.token.verifier(published, clock),
         gate: settings.server.gate,
         limits: settings.server.limits,
         metrics,

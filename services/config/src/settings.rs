@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use diracx_client::ServerAddress;
 use diracx_server::settings::{
     Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
-    TokenArgs, TokenSettings,
+    TrustArgs, TrustSettings,
 };
 
 use crate::source::SourceUrl;
@@ -16,6 +17,14 @@ pub struct Args {
     /// Where the configuration comes from.
     #[command(flatten)]
     pub source: SourceArgs,
+    /// Where the auth service is: it publishes the keys with which tokens are verified.
+    #[arg(
+        long,
+        env = "DIRACX_AUTH_SERVICE_URL",
+        default_value = "http://127.0.0.1:50051",
+        value_name = "URL"
+    )]
+    pub auth_service_url: String,
     /// Where to listen.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -24,7 +33,7 @@ pub struct Args {
     pub telemetry: TelemetryArgs,
     /// Whose tokens to believe.
     #[command(flatten)]
-    pub token: TokenArgs,
+    pub token: TrustArgs,
 }
 
 /// Where the configuration comes from.
@@ -54,12 +63,14 @@ pub struct SourceSettings {
 pub struct Settings {
     /// Where the configuration comes from.
     pub source: SourceSettings,
+    /// Where the auth service is.
+    pub auth_service: ServerAddress,
     /// Where to listen.
     pub server: ServerSettings,
     /// What to log.
     pub telemetry: TelemetrySettings,
     /// Whose tokens to believe.
-    pub token: TokenSettings,
+    pub token: TrustSettings,
 }
 
 impl Resolve for SourceArgs {
@@ -86,6 +97,13 @@ impl Resolve for Args {
         let server = self.server.resolve(environment, problems);
         let telemetry = self.telemetry.resolve(environment, problems);
         let token = self.token.resolve(environment, problems);
-        Some(Settings { source: source?, server: server?, telemetry: telemetry?, token: token? })
+        let auth_service = problems.parse("DIRACX_AUTH_SERVICE_URL", &self.auth_service_url);
+        Some(Settings {
+            source: source?,
+            auth_service: auth_service?,
+            server: server?,
+            telemetry: telemetry?,
+            token: token?,
+        })
     }
 }

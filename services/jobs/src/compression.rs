@@ -1,9 +1,9 @@
 //! Job descriptions as DIRAC stores them: base64 of zlib, or plain in old rows.
 
-use std::io::{Read, Write};
+use std::{cell::RefCell, io::Read};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use flate2::{Compression, read::ZlibDecoder, write::ZlibEncoder};
+use flate2::{Compress, Compression, FlushCompress, Status, read::ZlibDecoder};
 
 /// What a description may be at the most when it is unpacked.
 const MOST_BYTES: u64 = 16 << 20;
@@ -19,12 +19,31 @@ pub enum Unreadable {
     Zlib(#[from] std::io::Error),
 }
 
+thread_local! {
+    /// Its tables have some hundred kilobytes: to make them anew for each description takes longer than to use them.
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), true));
+}
+
 /// For the column.
 pub fn compress(text: &str) -> String {
-    let mut encoder = ZlibEncoder::new(Vec::with_capacity(text.len() / 2), Compression::default());
-    // Writing into memory does not fail.
-    let _ = encoder.write_all(text.as_bytes());
-    STANDARD.encode(encoder.finish().unwrap_or_default())
+    let packed = COMPRESSOR.with_borrow_mut(|compressor| {
+        compressor.reset();
+        let mut packed = Vec::with_capacity(text.len() / 2 + 64);
+        let mut rest = text.as_bytes();
+        loop {
+            let before = compressor.total_in();
+            // A fresh stream takes anything; only room can be missing.
+            let Ok(Status::Ok | Status::BufError) =
+                compressor.compress_vec(rest, &mut packed, FlushCompress::Finish)
+            else {
+                return packed;
+            };
+            let taken = usize::try_from(compressor.total_in() - before).unwrap_or(rest.len());
+            rest = &rest[taken..];
+            packed.reserve(packed.len().max(64));
+        }
+    });
+    STANDARD.encode(packed)
 }
 
 /// From the column.
@@ -47,6 +66,19 @@ mod tests {
         let jdl = "[ Executable = \"/bin/echo\"; Arguments = \"ħ\"; ]".repeat(50);
         assert_eq!(decompress(&compress(&jdl)).unwrap(), jdl);
         assert!(compress(&jdl).len() < jdl.len());
+    }
+
+    #[test]
+    fn one_text_after_the_other_comes_out_whatever_its_length() {
+        let noise = |length: u32| -> String {
+            // Compresses badly, so that the result needs more room than was foreseen.
+            let numbers = (0..length).map(|i| i.wrapping_mul(2_654_435_761) ^ (i << 7));
+            numbers.map(|number| char::from(b'!' + u8::try_from((number >> 13) % 90).unwrap())).collect()
+        };
+        for text in [noise(100_000), String::from("[]"), noise(7), noise(3_000), "[ A = 1; ]".repeat(90_000)]
+        {
+            assert_eq!(decompress(&compress(&text)).unwrap(), text);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use diracx_client::ConfigFollower;
 use diracx_core::Clock;
 
-use crate::store::JobStore;
+use crate::{bytes::ByteStore, logic::watch::Feed, settings::SandboxSettings, store::JobStore};
 
 /// What the jobs service works with.
 #[derive(Clone)]
@@ -14,8 +14,14 @@ pub struct Deps {
     pub store: Arc<dyn JobStore>,
     /// The configuration of the VOs.
     pub config: ConfigFollower,
+    /// The bytes of sandboxes.
+    pub bytes: Arc<dyn ByteStore>,
+    /// How sandboxes are kept.
+    pub sandboxes: Arc<SandboxSettings>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How many jobs one call may make.
     pub most_jobs_at_once: usize,
+    /// The changes of jobs, for those who watch.
+    pub feed: Feed,
 }

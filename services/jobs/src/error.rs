@@ -1,9 +1,16 @@
 //! What can go wrong in the jobs service. Display is the sentence the caller reads.
 
 use diracx_client::NotReady;
-use diracx_core::{Explain, Explanation, JobId, Reason, jdl::JdlError};
+use diracx_core::{
+    Explain, Explanation, JobId, Reason,
+    jdl::JdlError,
+    sandbox::{LARGEST_SANDBOX, Pfn},
+};
 use diracx_db::{DbError, UnitError, search::SearchError, url::MixedKinds};
 use diracx_proto::Invalid;
+
+use crate::bytes::StoreError;
+use crate::logic::watch::WatchError;
 
 /// The result of anything in this service.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,21 +24,94 @@ pub enum Error {
     /// The policy says no.
     #[error("Forbidden")]
     Forbidden,
+    /// A job that DIRAC has not verified cannot be rescheduled.
+    #[error("VerifiedFlag is False: Status {status}, Minor Status: {minor_status}")]
+    NotVerified {
+        /// Which.
+        job: JobId,
+        /// Its status.
+        status: String,
+        /// Its minor status.
+        minor_status: String,
+    },
+    /// A job that was rescheduled as often as its VO allows.
+    #[error("Maximum number of reschedules exceeded ({limit})")]
+    RescheduledTooOften {
+        /// Which.
+        job: JobId,
+        /// How often it may be.
+        limit: i64,
+    },
     /// A VO that the configuration does not know (any more).
     #[error("VO {0} is not known to this installation")]
     UnknownVo(String),
     /// A description that cannot be used.
     #[error(transparent)]
     Jdl(#[from] JdlError),
+    /// More jobs in one stream than its answer could name.
+    #[error("one stream makes at the most {limit} jobs; the batches before this one are made")]
+    StreamTooLong {
+        /// How many.
+        limit: usize,
+    },
+    /// A call was repeated with something else in it.
+    #[error("this request_id was used for other job descriptions")]
+    RequestIdReused,
+    /// What is wrong with a batch of a stream; those before it are made.
+    #[error("batch {position}: {error}")]
+    InBatch {
+        /// Which, from 0.
+        position: usize,
+        /// What is wrong.
+        error: Box<Error>,
+    },
     /// A search that cannot be done.
     #[error(transparent)]
     Search(#[from] SearchError),
+    /// There is no such sandbox.
+    #[error("Sandbox with {pfn} and {storage_element} not found")]
+    SandboxNotFound {
+        /// Its name without the storage element.
+        pfn: Pfn,
+        /// The storage element.
+        storage_element: String,
+    },
+    /// There is no such sandbox to be assigned.
+    #[error("Sandbox not found")]
+    NoSandboxToAssign,
+    /// The sandbox is assigned to the job already.
+    #[error("Sandbox already assigned")]
+    SandboxAlreadyAssigned,
+    /// The sandbox does not belong to the owner of the job.
+    #[error("The sandbox does not belong to the owner of job {0}")]
+    ForeignSandbox(JobId),
+    /// The sandbox is larger than allowed.
+    #[error("Sandbox too large, maximum allowed is {LARGEST_SANDBOX} bytes")]
+    SandboxTooLarge,
+    /// The name of the sandbox says that it is somebody else's.
+    #[error("Invalid PFN. PFN must start with {prefix}")]
+    NotYourPfn {
+        /// What the caller's begin with.
+        prefix: String,
+    },
+    /// The sandbox is somebody else's.
+    #[error("{user} is not the owner of the sandbox")]
+    NotSandboxOwner {
+        /// Who is not.
+        user: String,
+    },
+    /// The bytes of a sandbox.
+    #[error(transparent)]
+    Bytes(#[from] StoreError),
     /// A request with a field that is wrong.
     #[error(transparent)]
     Invalid(#[from] Invalid),
     /// The configuration is not there yet.
     #[error(transparent)]
     NotReady(#[from] NotReady),
+    /// A stream of changes that does not begin, or ends.
+    #[error(transparent)]
+    Watch(#[from] WatchError),
     /// The databases.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -45,11 +125,44 @@ impl Explain for Error {
         match self {
             Self::JobNotFound(id) => Explanation::not_found(Reason::JobNotFound).with("jobId", id),
             Self::Forbidden => Explanation::permission_denied(Reason::Forbidden),
+            Self::NotVerified { job, status, minor_status } => {
+                Explanation::failed_precondition(Reason::JobNotVerified)
+                    .with("jobId", job)
+                    .with("status", status)
+                    .with("minorStatus", minor_status)
+            }
+            Self::RescheduledTooOften { job, limit } => {
+                Explanation::failed_precondition(Reason::RescheduledTooOften)
+                    .with("jobId", job)
+                    .with("limit", limit)
+            }
             Self::UnknownVo(vo) => Explanation::permission_denied(Reason::UnknownVo).with("vo", vo),
+            Self::SandboxNotFound { pfn, .. } => {
+                Explanation::not_found(Reason::SandboxNotFound).with("pfn", pfn)
+            }
+            Self::NoSandboxToAssign => Explanation::not_found(Reason::SandboxNotFound),
+            Self::SandboxAlreadyAssigned => Explanation::already_exists(Reason::SandboxAlreadyAssigned),
+            Self::ForeignSandbox(job) => Explanation::permission_denied(Reason::Forbidden).with("jobId", job),
+            Self::SandboxTooLarge => {
+                Explanation::invalid_argument(Reason::SandboxTooLarge).with("limit", LARGEST_SANDBOX)
+            }
+            Self::NotYourPfn { prefix } => {
+                Explanation::permission_denied(Reason::Forbidden).with("prefix", prefix)
+            }
+            Self::NotSandboxOwner { user } => {
+                Explanation::permission_denied(Reason::Forbidden).with("user", user)
+            }
+            Self::Bytes(error) => error.explain(),
             Self::Jdl(error) => error.explain(),
+            Self::StreamTooLong { limit } => {
+                Explanation::invalid_argument(Reason::TooManyJobs).with("limit", limit)
+            }
+            Self::RequestIdReused => Explanation::already_exists(Reason::RequestIdReused),
+            Self::InBatch { position, error } => error.explain().with("batch", position),
             Self::Search(error) => error.explain(),
             Self::Invalid(error) => error.explain(),
             Self::NotReady(error) => error.explain(),
+            Self::Watch(error) => error.explain(),
             Self::Db(error) => error.explain(),
             Self::Urls(_) => Explanation::internal(Reason::Internal),
         }
@@ -60,6 +173,7 @@ impl UnitError for Error {
     fn db_error(&self) -> Option<&DbError> {
         match self {
             Self::Db(error) => Some(error),
+            Self::InBatch { error, .. } => error.db_error(),
             _ => None,
         }
     }

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod bytes;
 pub mod compression;
 mod deps;
 pub mod error;
@@ -15,19 +16,28 @@ pub use error::{Error, Result};
 pub use observe::observe;
 
 use diracx_db::Deadline;
-use diracx_proto::{FILE_DESCRIPTOR_SET, jobs::v1::jobs_service_server::JobsServiceServer};
+use diracx_proto::{
+    FILE_DESCRIPTOR_SET,
+    jobs::v1::{jobs_service_server::JobsServiceServer, sandboxes_service_server::SandboxesServiceServer},
+};
 use diracx_server::{AccessTable, RpcService, Stack, access::AccessError, with_message_limits};
 use tonic::service::Routes;
 
+/// What is served.
+const SERVICES: [&str; 2] = ["diracx.jobs.v1.JobsService", "diracx.jobs.v1.SandboxesService"];
+
 /// Who may call what, as the contract declares it.
 pub fn access() -> Result<AccessTable, AccessError> {
-    AccessTable::from_descriptor_set(FILE_DESCRIPTOR_SET, &["diracx.jobs.v1.JobsService"])
+    AccessTable::from_descriptor_set(FILE_DESCRIPTOR_SET, &SERVICES)
 }
 
-/// `JobsService` with every layer around it, for a port or for clients in the same process.
+/// `JobsService` and `SandboxesService` with every layer around them, for a port or for clients in the same process.
 pub fn service(deps: Deps, stack: &Stack) -> RpcService {
-    let server = with_message_limits!(JobsServiceServer::new(service::Service { deps }), stack.limits);
-    stack.layered(Routes::new(server))
+    let jobs = service::Service { deps: deps.clone() };
+    let jobs = with_message_limits!(JobsServiceServer::new(jobs), stack.limits);
+    let sandboxes = service::SandboxesService { deps };
+    let sandboxes = with_message_limits!(SandboxesServiceServer::new(sandboxes), stack.limits);
+    stack.layered(Routes::new(jobs).add_service(sandboxes))
 }
 
 /// When the caller of the current rpc stops waiting.

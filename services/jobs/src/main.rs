@@ -1,17 +1,22 @@
 //! The process that serves jobs: settings → telemetry → databases → serve → drain.
 
-use std::{process::ExitCode, sync::Arc};
+use std::{future::ready, process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use diracx_client::ConfigFollower;
+use diracx_client::{AnyChannel, ConfigFollower};
 use diracx_core::{Clock, SystemClock};
 use diracx_jobs::{
     Deps,
+    logic::watch::Feed,
     settings::{Args, Settings},
-    store,
 };
-use diracx_proto::FILE_DESCRIPTOR_SET;
-use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
+use diracx_proto::{FILE_DESCRIPTOR_SET, config::v1::config_service_client::ConfigServiceClient};
+use diracx_server::{
+    Readiness, Stack, TokenMinter, settings::parse_settings, shutdown_signal, telemetry, token::IssuedToken,
+};
+
+/// The name of this component in its tokens.
+const COMPONENT: &str = "jobs";
 
 fn main() -> ExitCode {
     let settings = match parse_settings::<Args>() {
@@ -37,14 +42,18 @@ fn main() -> ExitCode {
 
 async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    if settings.jobs.migrate {
-        store::migrate(&settings.jobs.databases).await.context("cannot bring the tables up to date")?;
-    }
-    let token = settings.token.minter(clock.clone())?.component("jobs");
+    let auth = settings.auth_service.connect(None)?;
     let config = diracx_client::config(settings.config_service.connect(None)?);
+    let verifier =
+        settings.token.verifier(Arc::new(diracx_client::published_keys(auth.clone())), clock.clone());
+    let config = follow(config, auth, &settings, &clock)?;
+    let store = settings.jobs.open_store().await?;
     let deps = Deps {
-        store: store::open(&settings.jobs.databases).await?,
-        config: ConfigFollower::start(config, move || token.get()),
+        feed: Feed::start(store.clone(), clock.clone()),
+        store,
+        config,
+        bytes: settings.jobs.sandboxes.open(clock.clone()).await?,
+        sandboxes: Arc::new(settings.jobs.sandboxes),
         clock: clock.clone(),
         most_jobs_at_once: settings.jobs.most_jobs_at_once,
     };
@@ -52,7 +61,7 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
     diracx_jobs::observe(&deps, readiness.clone());
     let stack = Stack {
         access: Arc::new(diracx_jobs::access()?),
-        verifier: settings.token.verifier(clock),
+        verifier,
         gate: settings.server.gate,
         limits: settings.server.limits,
         metrics,
@@ -62,4 +71,31 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
     tracing::info!("the jobs service listens on {}", bound.address());
     bound.serve(service, &stack, FILE_DESCRIPTOR_SET, readiness, shutdown_signal()).await?;
     Ok(())
+}
+
+/// Follows the configuration with a token that we sign ourselves if we have the key store, or else with one that the
+/// auth service gives us.
+fn follow(
+    config: ConfigServiceClient<AnyChannel>,
+    auth: AnyChannel,
+    settings: &Settings,
+    clock: &Arc<dyn Clock>,
+) -> anyhow::Result<ConfigFollower> {
+    let Settings { token: trust, component_key, .. } = settings;
+    match (&trust.keys, component_key) {
+        (_, Some(key)) => {
+            let show = Arc::new(diracx_client::issue_component_token(auth, COMPONENT));
+            let token = IssuedToken::new(COMPONENT, &trust.issuer, key.clone(), show, clock.clone());
+            Ok(ConfigFollower::start(config, move || {
+                let token = token.clone();
+                async move { token.get().await }
+            }))
+        }
+        (Some(keys), None) => {
+            let minter = TokenMinter::new(keys.clone(), &trust.issuer, &trust.algorithms, clock.clone())?;
+            let token = minter.component(COMPONENT);
+            Ok(ConfigFollower::start(config, move || ready(token.get())))
+        }
+        (None, None) => anyhow::bail!("there is neither a key store nor a key of this component"),
+    }
 }

@@ -1,9 +1,9 @@
-//! Whether the service can work: its databases answer, and it has a configuration.
+//! Whether the service can work: its databases answer, and it has a configuration. And that its streams end with it.
 
 use std::time::Duration;
 
 use diracx_db::Deadline;
-use diracx_server::Readiness;
+use diracx_server::{Readiness, readiness::ReadinessState};
 
 use crate::Deps;
 
@@ -19,6 +19,13 @@ pub fn observe(deps: &Deps, readiness: Readiness) {
     diracx_server::spawn(async move {
         config.ready().await;
         config_readiness.met("config");
+    });
+    let (feed, mut changes) = (deps.feed.clone(), readiness.subscribe());
+    diracx_server::spawn(async move {
+        // an error means that nobody is left to drain
+        if changes.wait_for(ReadinessState::is_draining).await.is_ok() {
+            feed.end();
+        }
     });
     diracx_server::spawn(async move {
         loop {

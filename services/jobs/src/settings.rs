@@ -1,13 +1,23 @@
 //! The settings of the `diracx-jobs` process.
 
+mod sandbox;
+
+use std::sync::Arc;
+
 use diracx_client::ServerAddress;
-use diracx_db::{DbUrl, DbUrls};
+use diracx_db::DbUrl;
 use diracx_server::settings::{
-    Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
-    TokenArgs, TokenSettings,
+    ComponentArgs, Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs,
+    TelemetrySettings, TrustArgs, TrustSettings,
 };
 
-use crate::store::JobDatabases;
+use diracx_server::token::Keyring;
+
+pub use self::sandbox::{SandboxArgs, SandboxSettings, StoreKind};
+use crate::{
+    error::Result,
+    store::{self, JobDatabases, JobStore},
+};
 
 /// Serves jobs: submission, search, status.
 #[derive(Debug, clap::Parser)]
@@ -24,6 +34,14 @@ pub struct Args {
         value_name = "URL"
     )]
     pub config_service_url: String,
+    /// Where the auth service is: it publishes the keys with which tokens are verified, and gives this service its own.
+    #[arg(
+        long,
+        env = "DIRACX_AUTH_SERVICE_URL",
+        default_value = "http://127.0.0.1:50051",
+        value_name = "URL"
+    )]
+    pub auth_service_url: String,
     /// Where to listen.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -32,7 +50,10 @@ pub struct Args {
     pub telemetry: TelemetryArgs,
     /// Whose tokens to believe.
     #[command(flatten)]
-    pub token: TokenArgs,
+    pub token: TrustArgs,
+    /// Who this is.
+    #[command(flatten)]
+    pub component: ComponentArgs,
 }
 
 /// What is particular to jobs.
@@ -45,6 +66,12 @@ pub struct JobsArgs {
     /// JobLoggingDB, of the same kind. Required.
     #[arg(long, env = "DIRACX_DB_URL_JOBLOGGINGDB", hide_env_values = true, value_name = "URL")]
     pub job_logging_db: Option<Secret>,
+    /// TaskQueueDB, of the same kind. Required.
+    #[arg(long, env = "DIRACX_DB_URL_TASKQUEUEDB", hide_env_values = true, value_name = "URL")]
+    pub task_queue_db: Option<Secret>,
+    /// SandboxMetadataDB, of the same kind. Required.
+    #[arg(long, env = "DIRACX_DB_URL_SANDBOXMETADATADB", hide_env_values = true, value_name = "URL")]
+    pub sandbox_metadata_db: Option<Secret>,
     /// Connections to each MySQL database, at the most.
     #[arg(long, env = "DIRACX_DB_CONNECTIONS", default_value = "16", value_name = "COUNT")]
     pub db_connections: String,
@@ -59,6 +86,9 @@ pub struct JobsArgs {
         value_name = "COUNT"
     )]
     pub max_jobs_per_submission: String,
+    /// Where sandboxes are kept.
+    #[command(flatten)]
+    pub sandboxes: SandboxArgs,
 }
 
 /// See [`JobsArgs`].
@@ -70,6 +100,26 @@ pub struct JobsSettings {
     pub migrate: bool,
     /// Jobs that one submission may make.
     pub most_jobs_at_once: usize,
+    /// Where sandboxes are kept.
+    pub sandboxes: SandboxSettings,
+    /// Whether the environment names an OpenSearch for job parameters, as DiracX needs one.
+    pub names_open_search: bool,
+}
+
+/// Where DiracX keeps job parameters; ours are in JobDB.
+const OPEN_SEARCH: &str = "DIRACX_OS_DB_JOBPARAMETERSDB";
+
+impl JobsSettings {
+    /// Opens the databases, after creating missing tables if that is wanted.
+    pub async fn open_store(&self) -> Result<Arc<dyn JobStore>> {
+        if self.names_open_search {
+            tracing::warn!("{OPEN_SEARCH} is set and not used: job parameters are kept in JobDB");
+        }
+        if self.migrate {
+            store::migrate(&self.databases).await?;
+        }
+        store::open(&self.databases).await
+    }
 }
 
 /// See [`Args`].
@@ -79,29 +129,46 @@ pub struct Settings {
     pub jobs: JobsSettings,
     /// Where the config service is.
     pub config_service: ServerAddress,
+    /// Where the auth service is.
+    pub auth_service: ServerAddress,
     /// Where to listen.
     pub server: ServerSettings,
     /// What to log.
     pub telemetry: TelemetrySettings,
     /// Whose tokens to believe.
-    pub token: TokenSettings,
+    pub token: TrustSettings,
+    /// With which key this service proves who it is; not needed with the key store.
+    pub component_key: Option<Keyring>,
 }
 
 impl Resolve for JobsArgs {
     type Settings = JobsSettings;
 
-    fn resolve(self, _: &Environment, problems: &mut Problems) -> Option<JobsSettings> {
+    fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<JobsSettings> {
+        let sandboxes = self.sandboxes.resolve(environment, problems);
         let job_db = url(problems, "DIRACX_DB_URL_JOBDB", self.job_db);
         let job_logging_db = url(problems, "DIRACX_DB_URL_JOBLOGGINGDB", self.job_logging_db);
+        let task_queue_db = url(problems, "DIRACX_DB_URL_TASKQUEUEDB", self.task_queue_db);
+        let sandbox_metadata_db = url(problems, "DIRACX_DB_URL_SANDBOXMETADATADB", self.sandbox_metadata_db);
         let connections = problems.parse("DIRACX_DB_CONNECTIONS", &self.db_connections);
         let migrate = problems.boolean("DIRACX_DB_MIGRATE", &self.db_migrate);
         let most_jobs_at_once =
             problems.parse("DIRACX_SERVICE_JOBS_MAX_JOBS_PER_SUBMISSION", &self.max_jobs_per_submission);
-        let databases =
-            JobDatabases { job_db: job_db?, job_logging_db: job_logging_db?, connections: connections? };
-        let urls = [("JobDB", databases.job_db.clone()), ("JobLoggingDB", databases.job_logging_db.clone())];
-        problems.check("DIRACX_DB_URL_JOBLOGGINGDB", DbUrls::new(&urls))?;
-        Some(JobsSettings { databases, migrate: migrate?, most_jobs_at_once: most_jobs_at_once? })
+        let databases = JobDatabases {
+            job_db: job_db?,
+            job_logging_db: job_logging_db?,
+            task_queue_db: task_queue_db?,
+            sandbox_metadata_db: sandbox_metadata_db?,
+            connections: connections?,
+        };
+        problems.check("DIRACX_DB_URL_JOBDB", databases.urls())?;
+        Some(JobsSettings {
+            databases,
+            migrate: migrate?,
+            most_jobs_at_once: most_jobs_at_once?,
+            sandboxes: sandboxes?,
+            names_open_search: environment.get(OPEN_SEARCH).is_some(),
+        })
     }
 }
 
@@ -120,12 +187,16 @@ impl Resolve for Args {
         let server = self.server.resolve(environment, problems);
         let telemetry = self.telemetry.resolve(environment, problems);
         let token = self.token.resolve(environment, problems);
+        let component_key = self.component.resolve(token.as_ref(), problems);
+        let auth_service = problems.parse("DIRACX_AUTH_SERVICE_URL", &self.auth_service_url);
         Some(Settings {
             jobs: jobs?,
             config_service: config_service?,
             server: server?,
             telemetry: telemetry?,
             token: token?,
+            auth_service: auth_service?,
+            component_key: component_key?,
         })
     }
 }

@@ -2,8 +2,10 @@
 
 use anyhow::{Context as _, Result, ensure};
 use diesel::{
-    Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection, connection::SimpleConnection as _,
-    sql_query, sql_types::BigInt,
+    Connection as _, QueryableByName, RunQueryDsl as _, SqliteConnection,
+    connection::SimpleConnection as _,
+    sql_query,
+    sql_types::{BigInt, Text},
 };
 use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnection as _};
 use diracx_testkit::database::TestDatabase;
@@ -42,6 +44,12 @@ struct Number {
     number: i64,
 }
 
+#[derive(QueryableByName)]
+struct Line {
+    #[diesel(sql_type = Text)]
+    text: String,
+}
+
 impl Database {
     /// Fresh and empty ones.
     pub fn create(store: Store) -> Self {
@@ -78,17 +86,28 @@ impl Database {
     /// # Errors
     /// If the file is not there, or its rows do not fit.
     pub async fn seed(&self, name: &str) -> Result<()> {
-        let text = std::fs::read_to_string(data("seed.sql")).context("seed.sql")?;
+        self.load("seed.sql", name).await
+    }
+
+    /// Runs what a file of `data/` has for one of the databases, behind a line `-- db: NAME`.
+    ///
+    /// # Errors
+    /// If the file is not there, or a statement fails.
+    pub async fn load(&self, file: &str, name: &str) -> Result<()> {
+        let text = std::fs::read_to_string(data(file)).context(file.to_owned())?;
         let mut current = "";
         let mut statements = String::new();
         for line in text.lines() {
             match line.strip_prefix("-- db: ") {
                 Some(database) => current = database,
-                None if current == name && !line.starts_with("--") => statements.push_str(line),
+                None if current == name && !line.starts_with("--") => {
+                    statements.push_str(line);
+                    statements.push('\n');
+                }
                 None => {}
             }
         }
-        ensure!(!statements.is_empty(), "there are no rows for {name}");
+        ensure!(!statements.is_empty(), "{file} has nothing for {name}");
         self.execute(name, &statements).await
     }
 
@@ -104,6 +123,20 @@ impl Database {
             }
         };
         Ok(rows.into_iter().map(|row| row.number).collect())
+    }
+
+    /// Runs a query whose one column is called `text`.
+    ///
+    /// # Errors
+    /// If it fails.
+    pub async fn texts(&self, name: &str, query: &str) -> Result<Vec<String>> {
+        let rows: Vec<Line> = match self.store {
+            Store::Sqlite => sql_query(query).load(&mut self.sqlite(name).await?)?,
+            Store::MariaDb => {
+                diesel_async::RunQueryDsl::load(sql_query(query), &mut self.mariadb(name).await?).await?
+            }
+        };
+        Ok(rows.into_iter().map(|row| row.text).collect())
     }
 
     async fn sqlite(&self, name: &str) -> Result<SqliteConnection> {

@@ -6,7 +6,11 @@ mod laptop;
 mod process;
 mod settings;
 
-use std::path::PathBuf;
+use std::{
+    collections::BTreeSet,
+    path::PathBuf,
+    sync::{Mutex, PoisonError},
+};
 
 use anyhow::{Context as _, Result, bail};
 use tempfile::TempDir;
@@ -61,7 +65,17 @@ impl Mesh {
     pub async fn start(form: Form, store: Store) -> Result<Self> {
         let identity_provider = IdentityProvider::start().await?;
         let url = identity_provider.base.clone();
-        Self::make(form, store, free_port()?, identity_provider, &url, &[]).await
+        Self::make(form, Database::create(store), free_port()?, identity_provider, &url, &[]).await
+    }
+
+    /// Starts a system on databases that the caller has prepared, with further settings.
+    ///
+    /// # Errors
+    /// If a process does not become ready.
+    pub async fn start_on(form: Form, database: Database, settings: &[(String, String)]) -> Result<Self> {
+        let identity_provider = IdentityProvider::start().await?;
+        let url = identity_provider.base.clone();
+        Self::make(form, database, free_port()?, identity_provider, &url, settings).await
     }
 
     /// Starts a standalone on a port of the caller's choice, whose people log in at another identity provider,
@@ -71,22 +85,24 @@ impl Mesh {
     /// If it does not become ready.
     pub async fn start_at(port: u16, login_at: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let unused = IdentityProvider::start().await?;
-        Self::make(Form::Standalone, Store::Sqlite, port, unused, login_at, settings).await
+        let settings: Vec<_> =
+            settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect();
+        let database = Database::create(Store::Sqlite);
+        Self::make(Form::Standalone, database, port, unused, login_at, &settings).await
     }
 
     async fn make(
         form: Form,
-        store: Store,
+        database: Database,
         port: u16,
         identity_provider: IdentityProvider,
         login_at: &str,
-        settings: &[(&str, &str)],
+        settings: &[(String, String)],
     ) -> Result<Self> {
         let directory = TempDir::new()?;
-        let database = Database::create(store);
         let key = Key::generate()?;
         let mut environment = settings::environment(directory.path(), login_at, &database, &key).await?;
-        environment.extend(settings.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
+        environment.extend_from_slice(settings);
         let address = format!("127.0.0.1:{port}");
         let mut mesh = Self {
             base: format!("http://{address}"),
@@ -120,6 +136,24 @@ impl Mesh {
         let health = format!("{}/api/health/ready", self.base);
         let front = self.processes.last_mut().context("a mesh without processes")?;
         front.wait_until_ready(&health).await
+    }
+
+    /// Starts another standalone with the same databases and settings, and returns where it is served.
+    ///
+    /// # Errors
+    /// If it does not become ready.
+    pub async fn replica(&mut self) -> Result<String> {
+        let directory = self.scratch("replica");
+        std::fs::create_dir(&directory)?;
+        let address = format!("127.0.0.1:{}", free_port()?);
+        let base = format!("http://{address}");
+        let mut replica = settings::standalone(&directory, &address, &self.environment)?;
+        for process in &mut replica {
+            process.wait_until_ready(&format!("{base}/api/health/ready")).await?;
+        }
+        // The one with the public address stays the last.
+        self.processes.splice(0..0, replica);
+        Ok(base)
     }
 
     /// SIGKILL for every process at once.
@@ -190,12 +224,19 @@ impl Mesh {
 /// A port of the loopback interface that is free, of those that the system gives nobody unasked: it stays free
 /// however many connections are made meanwhile.
 ///
+/// A port is free until somebody listens on it, so two tests must not be given the same one: tests that nextest runs at
+/// the same time look for it in different ranges, and a process is given none twice.
+///
 /// # Errors
 /// If there is none.
 pub fn free_port() -> Result<u16> {
-    for _ in 0..100 {
-        let port = 10_000 + u16::from_be_bytes(random::<2>()?) % 20_000;
-        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() {
+    static GIVEN: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    let slot = std::env::var("NEXTEST_TEST_GLOBAL_SLOT").ok().and_then(|slot| slot.parse::<u16>().ok());
+    let (first, count) = slot.map_or((10_000, 20_000), |slot| (10_000 + slot % 50 * 400, 400));
+    let mut given = GIVEN.lock().unwrap_or_else(PoisonError::into_inner);
+    for _ in 0..1_000 {
+        let port = first + u16::from_be_bytes(random::<2>()?) % count;
+        if std::net::TcpListener::bind(("127.0.0.1", port)).is_ok() && given.insert(port) {
             return Ok(port);
         }
     }

@@ -25,6 +25,7 @@ pub struct Process {
     /// The address it listens on.
     pub address: String,
     child: Child,
+    command: Command,
     log: PathBuf,
 }
 
@@ -49,7 +50,16 @@ impl Process {
         }
         command.stdin(Stdio::null()).stdout(output.try_clone()?).stderr(output).kill_on_drop(true);
         let child = command.spawn().with_context(|| format!("cannot start {name}"))?;
-        Ok(Self { name: name.to_owned(), address: address.to_owned(), child, log })
+        Ok(Self { name: name.to_owned(), address: address.to_owned(), child, command, log })
+    }
+
+    /// Starts it again after it has ended, as it was.
+    ///
+    /// # Errors
+    /// If it does not listen again.
+    pub async fn start_again(&mut self) -> Result<()> {
+        self.child = self.command.spawn().with_context(|| format!("cannot start {}", self.name))?;
+        self.wait_until_listening().await
     }
 
     /// Waits until `url` answers 200.
@@ -127,9 +137,21 @@ impl Process {
     /// # Errors
     /// If it has ended, or this is not Linux.
     pub fn resident_bytes(&self) -> Result<u64> {
+        self.memory("VmRSS:")
+    }
+
+    /// The most resident memory in bytes that it ever had.
+    ///
+    /// # Errors
+    /// If it has ended, or this is not Linux.
+    pub fn peak_bytes(&self) -> Result<u64> {
+        self.memory("VmHWM:")
+    }
+
+    fn memory(&self, name: &str) -> Result<u64> {
         let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()?))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).context("no VmRSS")?;
-        let kib: u64 = line.split_whitespace().next().context("no number")?.parse()?;
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let kib: u64 = line.and_then(|line| line.split_whitespace().next()).context("no number")?.parse()?;
         Ok(kib * 1024)
     }
 

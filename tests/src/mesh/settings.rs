@@ -12,6 +12,9 @@ use crate::tokens::{Key, data, identities, random};
 
 type Environment = Vec<(String, String)>;
 
+/// What only the auth service has, when each service is a process of its own.
+const KEY_STORE: &str = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE";
+
 /// The settings under which the recordings were made.
 pub(super) async fn environment(
     directory: &Path,
@@ -43,6 +46,8 @@ pub(super) async fn environment(
     settings.push(("DIRACX_CONFIG_BACKEND_URL".to_owned(), format!("git+file://{repository}")));
     let legacy = recorded("legacy exchange API key (sha256 of the decoded bytes, for the server's settings)");
     settings.push(("DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY".to_owned(), legacy));
+    let sandboxes = directory.join("sandboxes").display().to_string();
+    settings.push(("DIRACX_SANDBOX_STORE_DIRECTORY".to_owned(), sandboxes));
     settings.push(("DIRACX_DB_MIGRATE".to_owned(), "true".to_owned()));
     settings.extend(database.environment().await);
     Ok(settings)
@@ -77,7 +82,8 @@ pub(super) fn standalone(directory: &Path, address: &str, environment: &Environm
     Ok(vec![Process::start("diracx-standalone", address, &["--data-dir", &data], environment, directory)?])
 }
 
-/// The services, each on a port of its own, and the gateway in front of them.
+/// The services, each on a port of its own, and the gateway in front of them. Only the auth service has the key store;
+/// the jobs service has a key of its own, with which it proves who it is.
 pub(super) async fn processes(
     directory: &Path,
     address: &str,
@@ -85,20 +91,41 @@ pub(super) async fn processes(
 ) -> Result<Vec<Process>> {
     let mut all = environment.clone();
     let mut addresses = Vec::new();
+    let (private, public) = component_key(directory)?;
     for service in ["config", "auth", "jobs"] {
         let address = format!("127.0.0.1:{}", free_port()?);
         all.push((format!("DIRACX_GATEWAY_{}_URL", service.to_uppercase()), format!("http://{address}")));
-        if service == "config" {
-            all.push(("DIRACX_CONFIG_SERVICE_URL".to_owned(), format!("http://{address}")));
+        if service != "jobs" {
+            all.push((format!("DIRACX_{}_SERVICE_URL", service.to_uppercase()), format!("http://{address}")));
         }
         addresses.push((service, address));
     }
     let mut running = Vec::new();
+    let without_keys: Environment = all.iter().filter(|(name, _)| name != KEY_STORE).cloned().collect();
     for (service, address) in &addresses {
-        let mut process = Process::start(&format!("diracx-{service}"), address, &[], &all, directory)?;
+        let mut own = if *service == "auth" { all.clone() } else { without_keys.clone() };
+        match *service {
+            "auth" => own.push(("DIRACX_SERVICE_AUTH_COMPONENT_KEYS".to_owned(), public.clone())),
+            "jobs" => own.push(("DIRACX_COMPONENT_KEY".to_owned(), private.clone())),
+            _ => {}
+        }
+        let mut process = Process::start(&format!("diracx-{service}"), address, &[], &own, directory)?;
         process.wait_until_listening().await?;
         running.push(process);
     }
-    running.push(Process::start("diracx-gateway", address, &[], &all, directory)?);
+    running.push(Process::start("diracx-gateway", address, &[], &without_keys, directory)?);
     Ok(running)
+}
+
+/// The private key of the jobs service, in a file, and what the auth service is told about it.
+fn component_key(directory: &Path) -> Result<(String, String)> {
+    let path = directory.join("jobs-key.json");
+    if !path.exists() {
+        std::fs::write(&path, Key::generate()?.store().to_string())?;
+    }
+    let mut public: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+    if let Some(key) = public["keys"][0].as_object_mut() {
+        key.remove("d");
+    }
+    Ok((path.display().to_string(), json!({ "jobs": public }).to_string()))
 }

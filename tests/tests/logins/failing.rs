@@ -105,9 +105,10 @@ async fn a_provider_that_goes_away_in_the_middle_of_a_login_is_named() {
 async fn a_provider_that_calls_itself_otherwise_is_not_believed() {
     let Some(mut scene) = Scene::start(&[]).await else { return };
     scene.provider.misbehave(json!({ "kind": "another issuer" })).await.unwrap();
-    let page = log_in(&scene).await;
-    page.says(401, "The login could not be confirmed");
-    page.says(401, "it is from another issuer");
+    let login = scene.begin().await;
+    let page = Person::default().open(&login.address).await.unwrap();
+    page.says(502, "The login service does not answer");
+    page.says(502, "it names another issuer");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -149,7 +149,9 @@ async fn the_browser_of_a_web_program_comes_back_once_and_may_say_no() {
 
     let mut bob = Person::default();
     let page = bob.open(&scene.authorize("s")).await.unwrap();
-    bob.press(&page, "deny", &[]).await.unwrap().says(400, "You did not allow the login");
+    let back = bob.press_until(&page, "deny", &[], Some(REDIRECT)).await.unwrap().url;
+    assert!(back.starts_with(REDIRECT) && back.contains("error=access_denied"), "{back}");
+    assert!(back.ends_with("&state=s"), "{back}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,10 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use diracx_proto::{
     auth::v1::{self as auth, auth_service_client::AuthServiceClient, get_token_request::Grant},
     config::v1 as config,
-    jobs::v1::{self as jobs, jobs_service_client::JobsServiceClient},
+    jobs::v1::{
+        self as jobs, jobs_service_client::JobsServiceClient,
+        sandboxes_service_client::SandboxesServiceClient, upload_sandbox_request::Piece,
+    },
     time::timestamp,
 };
 use diracx_tests::http::send;
@@ -47,6 +50,7 @@ pub(crate) async fn prepare(world: &World, rpc: &str) -> Option<Prepared> {
         "AuthService" => of_auth(world, rpc).await,
         "ConfigService" => of_config(rpc),
         "JobsService" => of_jobs(world, rpc).await,
+        "SandboxesService" => of_sandboxes(world, rpc).await,
         _ => None,
     }
 }
@@ -170,7 +174,7 @@ async fn of_jobs(world: &World, rpc: &str) -> Option<Prepared> {
             good(jobs::SendHeartbeatsRequest { heartbeats, auto_acknowledge: false })
         }
         "JobsService/AcknowledgeCommands" => {
-            let of_job = |job_id| jobs::CommandAcknowledgement { job_id, command_id: format!("{job_id}:1") };
+            let of_job = |job_id| jobs::CommandAcknowledgement { job_id, command_id: "1.".to_owned() };
             let acknowledgements = job(world).await.into_iter().map(of_job).collect();
             good(jobs::AcknowledgeCommandsRequest { acknowledgements })
         }
@@ -194,6 +198,58 @@ async fn of_jobs(world: &World, rpc: &str) -> Option<Prepared> {
         _ => return None,
     };
     Some(prepared)
+}
+
+async fn of_sandboxes(world: &World, rpc: &str) -> Option<Prepared> {
+    let prepared = match rpc {
+        "SandboxesService/InitiateSandboxUpload" => {
+            good(jobs::InitiateSandboxUploadRequest { job_id: job(world).await.pop(), ..announcement() })
+        }
+        "SandboxesService/GetSandbox" => good(jobs::GetSandboxRequest { pfn: sandbox(world).await }),
+        "SandboxesService/ListJobSandboxes" => {
+            good(jobs::ListJobSandboxesRequest { job_ids: job(world).await, r#type: 0 })
+        }
+        "SandboxesService/AssignSandboxes" => {
+            let assignment = jobs::SandboxAssignment {
+                job_id: job(world).await[0],
+                pfn: sandbox(world).await,
+                r#type: jobs::SandboxType::Output.into(),
+            };
+            good(jobs::AssignSandboxesRequest { assignments: vec![assignment] })
+        }
+        "SandboxesService/UnassignSandboxes" => {
+            good(jobs::UnassignSandboxesRequest { job_ids: job(world).await })
+        }
+        "SandboxesService/CleanSandboxes" => {
+            good(jobs::CleanSandboxesRequest { batch_size: 10, page_token: String::new() })
+        }
+        "SandboxesService/UploadSandbox" => {
+            let form = jobs::UploadForm { bucket: "sandboxes".into(), fields: vec![] };
+            wrong(jobs::UploadSandboxRequest { piece: Some(Piece::Form(form)) })
+        }
+        "SandboxesService/DownloadSandbox" => {
+            wrong(jobs::DownloadSandboxRequest { bucket: "sandboxes".into(), ..Default::default() })
+        }
+        _ => return None,
+    };
+    Some(prepared)
+}
+
+fn announcement() -> jobs::InitiateSandboxUploadRequest {
+    jobs::InitiateSandboxUploadRequest {
+        checksum_algorithm: jobs::ChecksumAlgorithm::Sha256.into(),
+        checksum: "0123456789abcdef".repeat(4),
+        size_bytes: 10,
+        format: jobs::SandboxFormat::TarZst.into(),
+        job_id: None,
+    }
+}
+
+/// A sandbox that alice has announced.
+async fn sandbox(world: &World) -> String {
+    let request = world.as_alice(announcement());
+    let mut sandboxes = SandboxesServiceClient::new(world.jobs.clone());
+    sandboxes.initiate_sandbox_upload(request).await.unwrap().into_inner().pfn
 }
 
 /// A new job of alice.

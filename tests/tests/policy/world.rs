@@ -2,20 +2,20 @@
 
 use std::{sync::Arc, time::Duration};
 
-use bytes::{Buf as _, BufMut as _, Bytes};
+use bytes::Bytes;
 use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
 use diracx_client::{AnyChannel, ConfigFollower, in_process};
 use diracx_config::{ConfigKeeper, ConfigSource};
 use diracx_core::{Clock, SystemClock, config::Config};
-use diracx_jobs::store::{self, JobDatabases};
+use diracx_jobs::{
+    settings::SandboxSettings,
+    store::{self, JobDatabases},
+};
 use diracx_server::{AccessTable, Stack, limits::Limits, telemetry::Metrics, version_gate::VersionGate};
 use diracx_testkit::{BadToken, TestDatabase, TestIssuer};
-use diracx_tests::identity_provider::IdentityProvider;
+use diracx_tests::{as_it_is::AsItIs, identity_provider::IdentityProvider};
 use serde_json::{Value, json};
-use tonic::{
-    Request, Status,
-    codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder},
-};
+use tonic::{Request, Status};
 
 /// Where a web page lets its visitors return to.
 pub(crate) const REDIRECT: &str = "http://web.invalid/callback";
@@ -98,12 +98,19 @@ impl World {
         let databases = JobDatabases {
             job_db: database.url("JobDB").await,
             job_logging_db: database.url("JobLoggingDB").await,
+            task_queue_db: database.url("TaskQueueDB").await,
+            sandbox_metadata_db: database.url("SandboxMetadataDB").await,
             connections: 4,
         };
         store::migrate(&databases).await.unwrap();
+        let store = store::open(&databases).await.unwrap();
+        let sandboxes = SandboxSettings::in_directory(directory.path().join("sandboxes"));
         let deps = diracx_jobs::Deps {
-            store: store::open(&databases).await.unwrap(),
+            feed: diracx_jobs::logic::watch::Feed::start(store.clone(), clock.clone()),
+            store,
             config: follower(),
+            bytes: sandboxes.open(clock.clone()).await.unwrap(),
+            sandboxes: Arc::new(sandboxes),
             clock: clock.clone(),
             most_jobs_at_once: 20,
         };
@@ -165,43 +172,5 @@ impl World {
     /// A request of alice.
     pub(crate) fn as_alice<T>(&self, message: T) -> Request<T> {
         self.issuer.actor("alice").unwrap().request(message).unwrap()
-    }
-}
-
-/// Messages as the bytes they are: the matrix knows no types.
-#[derive(Debug, Clone, Copy, Default)]
-struct AsItIs;
-
-impl Codec for AsItIs {
-    type Encode = Bytes;
-    type Decode = Bytes;
-    type Encoder = Self;
-    type Decoder = Self;
-
-    fn encoder(&mut self) -> Self {
-        Self
-    }
-
-    fn decoder(&mut self) -> Self {
-        Self
-    }
-}
-
-impl Encoder for AsItIs {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn encode(&mut self, item: Bytes, to: &mut EncodeBuf<'_>) -> Result<(), Status> {
-        to.put(item);
-        Ok(())
-    }
-}
-
-impl Decoder for AsItIs {
-    type Item = Bytes;
-    type Error = Status;
-
-    fn decode(&mut self, from: &mut DecodeBuf<'_>) -> Result<Option<Bytes>, Status> {
-        Ok(Some(from.copy_to_bytes(from.remaining())))
     }
 }

@@ -72,6 +72,13 @@ impl JobDescription {
         read.map_err(|located| JdlError::refused(0, Located { at: None, ..located }))
     }
 
+    /// A job that was accepted once, from the text that was kept.
+    pub(super) fn renewed(text: &str, context: &SubmissionContext) -> Result<Self, JdlError> {
+        let read = Wrapped::new(text)
+            .and_then(|text| Self::made(text.text.clone(), text.read()?, false, context, |_, _| Ok(())));
+        read.map_err(|located| JdlError::refused(0, Located { at: None, ..located }))
+    }
+
     /// Checks one description, which must stand for one job.
     pub(super) fn new(
         original_jdl: String,
@@ -79,10 +86,21 @@ impl JobDescription {
         parametric: bool,
         context: &SubmissionContext,
     ) -> Result<Self, Located> {
+        Self::made(original_jdl, record, parametric, context, check_limits)
+    }
+
+    fn made(
+        original_jdl: String,
+        record: Vec<Entry>,
+        parametric: bool,
+        context: &SubmissionContext,
+        check: impl FnOnce(&Manifest, &JobDescriptionLimits) -> Result<(), Located>,
+    ) -> Result<Self, Located> {
         let mut manifest = Manifest::from_record(record)?;
         manifest.set("Owner", &*context.owner);
         manifest.set("OwnerGroup", &*context.owner_group);
-        check(&mut manifest, &context.job_description)?;
+        set_numbers(&mut manifest, &context.job_description)?;
+        check(&manifest, &context.job_description)?;
         manifest.set("JobID", "0");
 
         let located = |problem, key| Located { problem, at: manifest.position(key) };
@@ -134,6 +152,12 @@ impl JobDescription {
         // with the longest number the database has, so that finishing with the real one does not fail
         description.finished(JobId(i64::from(u32::MAX)))?;
         Ok(description)
+    }
+
+    /// The files and sandboxes that the job reads, as they are named. What is no list of names is none.
+    pub fn input_sandbox(&self) -> Vec<String> {
+        let text = self.manifest.text("InputSandbox").ok().flatten().unwrap_or_default();
+        pieces(text).map(str::to_owned).collect()
     }
 
     /// The job with its number.
@@ -215,8 +239,8 @@ fn numbered(manifest: &Manifest, id: &str, attributes: &mut Attributes) -> Resul
     Ok(())
 }
 
-/// The checks of DIRAC's job manifest, and its defaults.
-fn check(manifest: &mut Manifest, limits: &JobDescriptionLimits) -> Result<(), Located> {
+/// The numbers of DIRAC's job manifest: checks and defaults.
+fn set_numbers(manifest: &mut Manifest, limits: &JobDescriptionLimits) -> Result<(), Located> {
     let numbers = [
         ("CPUTime", limits.default_cpu_time, limits.min_cpu_time, limits.max_cpu_time),
         ("Priority", limits.default_priority, limits.min_priority, limits.max_priority),
@@ -231,6 +255,11 @@ fn check(manifest: &mut Manifest, limits: &JobDescriptionLimits) -> Result<(), L
             }
         }
     }
+    Ok(())
+}
+
+/// What DIRAC's job manifest allows a new job.
+fn check_limits(manifest: &Manifest, limits: &JobDescriptionLimits) -> Result<(), Located> {
     let located = |problem, key| Located { problem, at: manifest.position(key) };
     if let Some(files) = manifest.text("InputData")? {
         let (count, limit) = (pieces(files).count(), limits.max_input_data);

@@ -31,7 +31,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 pub use error::{JdlError, Position, Problem};
 pub use job::{FinishedJob, JobAttributes, JobDescription};
-pub use payload::{Payload, payload};
+pub use payload::{Payload, payload, with_input_sandbox};
 
 use attributes::Attributes;
 use reader::Wrapped;
@@ -133,4 +133,14 @@ pub fn expand(texts: &[String], context: &SubmissionContext) -> Result<Vec<JobDe
             .map_err(|located| JdlError::refused(index, located))
     };
     records.into_iter().enumerate().map(job).collect()
+}
+
+/// Makes a job anew of the text that was kept when it was submitted, for another run.
+///
+/// Defaults and the VO's settings are those of now. What a job may ask for is not asked again: it was accepted.
+///
+/// # Errors
+/// The text cannot be read, or belongs to another VO.
+pub fn renew(original_jdl: &str, context: &SubmissionContext) -> Result<JobDescription, JdlError> {
+    JobDescription::renewed(original_jdl, context)
 }

@@ -1,22 +1,17 @@
 //! The MySQL databases of a service, and the transaction over them.
 
-use std::{
-    pin::pin,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use diesel::{ConnectionError, connection::TransactionManagerStatus};
 use diesel_async::{
-    AnsiTransactionManager, AsyncConnection, AsyncMysqlConnection, MysqlCancelToken, SimpleAsyncConnection,
-    TransactionManager,
+    AnsiTransactionManager, AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection, TransactionManager,
     pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, bb8::Pool},
 };
 use futures::{FutureExt, future::BoxFuture};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
-use super::Conn;
+use super::{Conn, running::Running};
 use crate::{
     error::{DbError, DbResult, UnitError},
     unit::{DbIndex, Deadline},
@@ -106,7 +101,7 @@ impl Databases {
     {
         let shared = Arc::clone(&self.shared);
         let work = async move {
-            let running = Arc::new(Mutex::new(Vec::new()));
+            let running = Arc::new(Running::default());
             let mut work = pin!(repeat(&shared, writes, deadline, &running, unit));
             tokio::select! {
                 done = &mut work => return done,
@@ -114,7 +109,7 @@ impl Databases {
             }
             // Nobody waits any more. Once its statement is stopped on the server, the unit rolls back by itself.
             // If the server is silent, the connections are given up: their places are needed.
-            if timeout(GRACE, async { tokio::join!(stop(&running), work) }).await.is_err() {
+            if timeout(GRACE, async { tokio::join!(running.stop(), work) }).await.is_err() {
                 tracing::warn!("a database server is silent, giving up connections to it");
             }
             Err(DbError::DeadlineExceeded.into())
@@ -159,20 +154,7 @@ async fn pool(name: &'static str, url: &str, connections: u32) -> DbResult<Pool<
         .connection_timeout(CONNECT_TIMEOUT)
         .build(manager)
         .await
-        .map_err(|e| DbError::Unavailable { database: name, detail: e.to_string() })
-}
-
-type Running = Mutex<Vec<MysqlCancelToken>>;
-
-/// Stops the statements that run, on their servers.
-async fn stop(running: &Running) {
-    let tokens: Vec<MysqlCancelToken> =
-        running.lock().unwrap_or_else(PoisonError::into_inner).drain(..).collect();
-    for token in tokens {
-        if let Err(error) = token.cancel_query().await {
-            tracing::debug!(%error, "a statement past its deadline could not be stopped");
-        }
-    }
+        .map_err(|e| DbError::Unavailable { database: name, detail: e.to_string().into() })
 }
 
 async fn repeat<T, E, F>(
@@ -208,7 +190,7 @@ where
             }
         };
         match error.db_error() {
-            _ if deadline.has_passed() => return Err(error),
+            _ if deadline.has_passed() || running.is_stopped() => return Err(error),
             Some(DbError::Conflict(why)) if conflicts < MOST_CONFLICTS => {
                 conflicts += 1;
                 tracing::debug!(attempt = conflicts, %why, "a transaction lost against another; again");
@@ -249,26 +231,50 @@ impl Tx {
     pub async fn on(&mut self, database: DbIndex) -> DbResult<&mut Conn> {
         let index = self.shared.pool_of[database];
         let name = self.shared.names[database];
+        if self.running.is_stopped() {
+            return Err(DbError::DeadlineExceeded);
+        }
         if self.conns[index].is_none() {
             if self.deadline.has_passed() {
                 return Err(DbError::DeadlineExceeded);
             }
-            let mut conn = match self.shared.pools[index].get_owned().await {
-                Ok(conn) => conn,
-                Err(error) => {
-                    self.connected = false;
-                    return Err(DbError::Unavailable { database: name, detail: error.to_string() });
-                }
+            let mut conn = self.lent(index).await.map_err(|error| error.of(name))?;
+            self.running.takes(conn.cancel_token());
+            let begun = if self.writes {
+                AnsiTransactionManager::begin_transaction(&mut *conn).await
+            } else {
+                Ok(())
             };
-            self.running.lock().unwrap_or_else(PoisonError::into_inner).push(conn.cancel_token());
-            if self.writes {
-                AnsiTransactionManager::begin_transaction(&mut *conn)
-                    .await
-                    .map_err(|e| DbError::from(e).of(name))?;
+            if let Err(error) = begun {
+                // the pool must not lend it again: whoever comes next would be told the same
+                forsake(&mut conn);
+                return Err(DbError::from(error).of(name));
             }
             self.conns[index] = Some(conn);
         }
         self.conns[index].as_deref_mut().ok_or(DbError::Panicked)
+    }
+
+    /// A connection of a pool. Where some are lent there is one again in time, so only the caller's deadline ends the
+    /// wait; where there are none and none can be made, the database is away.
+    async fn lent(&mut self, pool: usize) -> DbResult<Pooled> {
+        loop {
+            let pool = &self.shared.pools[pool];
+            let error = match pool.get_owned().await {
+                Ok(conn) => return Ok(conn),
+                Err(error) => error,
+            };
+            if self.deadline.has_passed() || self.running.is_stopped() {
+                return Err(DbError::DeadlineExceeded);
+            }
+            if pool.state().connections == 0 {
+                self.connected = false;
+                return Err(DbError::Unavailable {
+                    database: "the database",
+                    detail: error.to_string().into(),
+                });
+            }
+        }
     }
 
     fn name_of(&self, pool: usize) -> &'static str {
@@ -278,7 +284,10 @@ impl Tx {
 
     /// Commits; the first database comes last.
     async fn commit(&mut self) -> Result<(), CommitError> {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
+        if !self.running.ends() {
+            self.give_up();
+            return Err(CommitError { error: DbError::DeadlineExceeded, database: self.shared.names[0] });
+        }
         for index in (0..self.conns.len()).rev() {
             let database = self.name_of(index);
             let Some(conn) = self.conns[index].as_deref_mut() else { continue };
@@ -294,9 +303,8 @@ impl Tx {
 
     /// Rolls back. A connection on which that fails is closed by the pool, and so rolled back by the server.
     async fn undo(&mut self, why: Option<&DbError>) {
-        self.running.lock().unwrap_or_else(PoisonError::into_inner).clear();
         let lost = matches!(why, Some(DbError::Unavailable { .. }));
-        if lost {
+        if !self.running.ends() || lost {
             return self.give_up();
         }
         for place in &mut self.conns {
@@ -309,11 +317,13 @@ impl Tx {
 
     /// Has the pool close the connections that are left, instead of lending them again.
     fn give_up(&mut self) {
-        for mut conn in self.conns.drain(..).flatten() {
-            *AnsiTransactionManager::transaction_manager_status_mut(&mut *conn) =
-                TransactionManagerStatus::InError;
-        }
+        self.conns.drain(..).flatten().for_each(|mut conn| forsake(&mut conn));
     }
+}
+
+/// Has the pool close the connection once it gets it back.
+fn forsake(conn: &mut AsyncMysqlConnection) {
+    *AnsiTransactionManager::transaction_manager_status_mut(conn) = TransactionManagerStatus::InError;
 }
 
 impl Drop for Tx {

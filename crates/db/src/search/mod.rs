@@ -4,15 +4,30 @@
 //! and every value of a request is bound. A request is checked against it first
 //! ([`Plan`]), and only then becomes SQL.
 
+mod keyset;
 mod partial_time;
 mod plan;
 mod query;
 mod row;
 
+pub use keyset::Position;
 pub use partial_time::{Interval, PartialTime, Resolution};
 pub use plan::{Plan, SearchError};
 pub use query::{CountQuery, PageQuery, SummaryQuery};
 pub use row::{CountRow, RawRow, RowBackend};
+
+use diracx_core::search::Table;
+
+/// A page of rows.
+#[derive(Debug, Clone, Default)]
+pub struct Rows {
+    /// The rows of the page, and how many there are in all.
+    pub table: Table,
+    /// Whether more rows follow.
+    pub more: bool,
+    /// The place behind the last row of the page, if the search has places and the page has rows.
+    pub end: Option<Position>,
+}
 
 /// What a column holds, for comparing and for rendering.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -47,6 +62,8 @@ pub struct TableSpec {
     pub key: &'static str,
     /// Its columns, in the order in which answers have them.
     pub columns: &'static [Column],
+    /// The columns that have an index of their own in every installation.
+    pub indexed: &'static [&'static str],
 }
 
 impl TableSpec {

@@ -2,12 +2,13 @@
 
 use diracx_core::{
     Explain, Explanation, Reason,
-    search::{Direction, Filter, Page, ScalarOperator, Search, SearchValue, Summary, VectorOperator},
+    search::{Direction, Filter, Page, ScalarOperator, Search, SearchValue, Sort, Summary, VectorOperator},
 };
 use regex::Regex;
 
 use super::{
     Column, ColumnKind, TableSpec,
+    keyset::{Key, Position},
     partial_time::{Interval, PartialTime},
 };
 use crate::{statement::Bind, time::UtcTime};
@@ -118,9 +119,11 @@ pub struct Plan {
     /// The columns of the answer, in the table's order.
     pub columns: Vec<&'static Column>,
     pub(super) conditions: Vec<Condition>,
-    pub(super) sort: Vec<(&'static str, Direction)>,
+    /// The order of the rows.
+    pub(super) order: Vec<Key>,
     pub(super) distinct: bool,
     pub(super) page: Option<Page>,
+    pub(super) after: Option<Position>,
     pub(super) counted: bool,
 }
 
@@ -147,27 +150,46 @@ impl Plan {
         self
     }
 
+    /// Whether a page can begin behind a [`Position`]. It cannot if rows that are returned once are sorted by
+    /// something that is not returned: such a row has no place of its own.
+    pub fn has_positions(&self) -> bool {
+        !self.distinct
+            || self.order.iter().all(|key| self.columns.iter().any(|column| column.name == key.column))
+    }
+
+    /// Begins behind a position that this search gave; `None` if it cannot be one.
+    #[must_use]
+    pub fn after(mut self, position: Position) -> Option<Self> {
+        let fits = self.has_positions() && position.len() == self.order.len();
+        self.after = Some(position);
+        fits.then_some(self)
+    }
+
+    /// Whether it begins behind a position.
+    pub fn is_behind(&self) -> bool {
+        self.after.is_some()
+    }
+
+    /// Another page of the same search.
+    #[must_use]
+    pub fn with_page(mut self, page: Option<Page>) -> Self {
+        self.page = page;
+        self
+    }
+
     /// Checks a search.
     pub fn search(table: &'static TableSpec, search: &Search) -> Result<Self, SearchError> {
         let columns = columns(table, &search.parameters)?;
         let conditions = conditions(table, &search.filters)?;
-        let mut sort: Vec<(&'static str, Direction)> = Vec::new();
-        for key in &search.sort {
-            let column = table
-                .column(&key.parameter)
-                .ok_or_else(|| SearchError::UnknownSort(key.parameter.clone()))?;
-            // The first mention decides; more of them would run into the databases' limits.
-            if sort.iter().all(|(known, _)| *known != column.name) {
-                sort.push((column.name, key.direction));
-            }
-        }
+        let order = order(table, &search.sort, search.distinct.then_some(&columns))?;
         Ok(Self {
             table,
             columns,
             conditions,
-            sort,
+            order,
             distinct: search.distinct,
             page: search.page,
+            after: None,
             counted: true,
         })
     }
@@ -176,8 +198,48 @@ impl Plan {
     pub fn summary(table: &'static TableSpec, summary: &Summary) -> Result<Self, SearchError> {
         let columns = columns(table, &summary.grouping)?;
         let conditions = conditions(table, &summary.filters)?;
-        Ok(Self { table, columns, conditions, sort: Vec::new(), distinct: false, page: None, counted: false })
+        Ok(Self {
+            table,
+            columns,
+            conditions,
+            order: Vec::new(),
+            distinct: false,
+            page: None,
+            after: None,
+            counted: false,
+        })
     }
+}
+
+/// The sort keys, and what it takes to make the order total, so that pages fit together: the primary key, or for
+/// rows that are returned once the columns that tell them apart.
+fn order(
+    table: &'static TableSpec,
+    sort: &[Sort],
+    distinct: Option<&Vec<&'static Column>>,
+) -> Result<Vec<Key>, SearchError> {
+    let mut order: Vec<Key> = Vec::new();
+    // The first mention decides; more of them would run into the databases' limits.
+    let mut push = |column: &Column, direction| {
+        if order.iter().all(|key| key.column != column.name) {
+            let optional = column.name != table.key;
+            order.push(Key { column: column.name, kind: column.kind, direction, optional });
+        }
+    };
+    for key in sort {
+        let column =
+            table.column(&key.parameter).ok_or_else(|| SearchError::UnknownSort(key.parameter.clone()))?;
+        push(column, key.direction);
+    }
+    match distinct {
+        Some(columns) => columns.iter().for_each(|column| push(column, Direction::Ascending)),
+        None => table.column(table.key).into_iter().for_each(|key| push(key, Direction::Ascending)),
+    }
+    // Behind the primary key nothing is left to decide.
+    if let Some(last) = order.iter().position(|key| key.column == table.key) {
+        order.truncate(last + 1);
+    }
+    Ok(order)
 }
 
 fn columns(table: &'static TableSpec, names: &[String]) -> Result<Vec<&'static Column>, SearchError> {

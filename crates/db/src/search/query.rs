@@ -7,13 +7,20 @@ use diesel::{
 };
 use diracx_core::search::Direction;
 
-use super::plan::{Condition, Plan};
+use super::{
+    ColumnKind,
+    keyset::{self, Key, Position, Stretch},
+    plan::{Condition, Plan},
+    row::RawRow,
+};
 use crate::statement::{Bind, BindBackend};
 
-/// The rows of a page.
+/// The rows of a page, or of a stretch of it. Behind the plan's columns each has the sort keys that are not
+/// among them.
 #[derive(Debug)]
 pub struct PageQuery<'p> {
     plan: &'p Plan,
+    stretch: Stretch<'p>,
     limit: Option<(Bind, Bind)>,
 }
 
@@ -26,10 +33,69 @@ pub struct CountQuery<'p>(pub &'p Plan);
 pub struct SummaryQuery<'p>(pub &'p Plan);
 
 impl<'p> PageQuery<'p> {
-    /// The page of this plan.
+    /// The page of this plan, and one row more if it has a limit.
     pub fn new(plan: &'p Plan) -> Self {
-        let number = |n: u64| Bind::Int(i64::try_from(n).unwrap_or(i64::MAX));
-        Self { plan, limit: plan.page.map(|page| (number(page.limit), number(page.skip))) }
+        let stretch = match &plan.after {
+            None => Stretch::Whole,
+            Some(position) if Self::in_two(plan, position) => Stretch::BehindWithValue(position),
+            Some(position) => Stretch::Behind(position),
+        };
+        let limit = plan.page.map(|page| (number(page.limit.saturating_add(1)), number(page.skip)));
+        Self { plan, stretch, limit }
+    }
+
+    /// What is to be asked for when `found` rows were found and the page has room left.
+    pub fn rest(&self, found: u64) -> Option<Self> {
+        let plan = self.plan;
+        let room = plan.page.map(|page| page.limit.saturating_add(1).saturating_sub(found));
+        let more = matches!(self.stretch, Stretch::BehindWithValue(_)) && room != Some(0);
+        let limit = room.map(|room| (number(room), number(0)));
+        more.then_some(Self { plan, stretch: Stretch::WithoutValue, limit })
+    }
+
+    /// Whether rows without a value in the first sort key come last and are better asked for by themselves.
+    /// Rows to be passed over would have to be counted across both statements.
+    fn in_two(plan: &Plan, position: &Position) -> bool {
+        plan.page.is_none_or(|page| page.skip == 0)
+            && position.has_first_value()
+            && plan.order.first().is_some_and(|key| key.direction == Direction::Descending && key.optional)
+    }
+}
+
+fn number(n: u64) -> Bind {
+    Bind::Int(i64::try_from(n).unwrap_or(i64::MAX))
+}
+
+impl Plan {
+    /// Where a row of [`PageQuery`] has the sort keys: the place of each in the row, and whether it is an extra
+    /// column behind those of the plan.
+    fn places_of_keys(&self) -> impl Iterator<Item = (usize, bool, Key)> {
+        let mut extra = self.columns.len();
+        self.order.iter().map(move |key| {
+            // Labels are ordered by something else than what they are returned as.
+            let own = self.columns.iter().position(|column| column.name == key.column);
+            if let Some(place) = own.filter(|_| key.kind != ColumnKind::Flag) {
+                return (place, false, *key);
+            }
+            extra += 1;
+            (extra - 1, true, *key)
+        })
+    }
+
+    /// Whether an index has just the rows of one of the conditions, in the order of the search, which is that of the
+    /// primary key.
+    fn has_rows_in_order(&self) -> bool {
+        let by_key = !self.distinct && self.order.first().is_some_and(|key| key.column == self.table.key);
+        let indexed = |condition: &Condition| matches!(condition, Condition::Compare { column, operator: "=", .. } if self.table.indexed.contains(column));
+        by_key && self.conditions.iter().any(indexed)
+    }
+
+    /// The place behind a row.
+    pub(crate) fn position_behind(&self, row: &RawRow) -> Option<Position> {
+        if !self.has_positions() {
+            return None;
+        }
+        Position::behind(self.places_of_keys().map(|(place, _, _)| row.cell(place)))
     }
 }
 
@@ -43,11 +109,14 @@ fn columns<'b, DB: BindBackend>(plan: &'b Plan, out: &mut AstPass<'_, 'b, DB>) -
     Ok(())
 }
 
-fn from_where<'b, DB: BindBackend>(plan: &'b Plan, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
+fn from<'b, DB: BindBackend>(plan: &'b Plan, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
     // Every user could make a statement of their own: none of them is kept prepared.
     out.unsafe_to_cache_prepared();
     out.push_sql(" FROM ");
-    out.push_identifier(plan.table.name)?;
+    out.push_identifier(plan.table.name)
+}
+
+fn conditions<'b, DB: BindBackend>(plan: &'b Plan, out: &mut AstPass<'_, 'b, DB>) -> QueryResult<()> {
     if !plan.conditions.is_empty() {
         out.push_sql(" WHERE ");
         joined(out, &plan.conditions, " AND ", &|out, condition| condition.walk(out))?;
@@ -152,21 +221,42 @@ untyped_query!(PageQuery, CountQuery, SummaryQuery);
 
 impl<DB: BindBackend> QueryFragment<DB> for PageQuery<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        out.push_sql(if self.plan.distinct { "SELECT DISTINCT " } else { "SELECT " });
+        let grouped = !self.plan.has_positions();
+        out.push_sql(if self.plan.distinct && !grouped { "SELECT DISTINCT " } else { "SELECT " });
         columns(self.plan, &mut out)?;
-        from_where(self.plan, &mut out)?;
-        for (i, (column, direction)) in self.plan.sort.iter().enumerate() {
+        if !grouped {
+            for (_, _, key) in self.plan.places_of_keys().filter(|(_, extra, _)| *extra) {
+                out.push_sql(", ");
+                key.push(&mut out)?;
+            }
+        }
+        from(self.plan, &mut out)?;
+        if self.plan.has_rows_in_order() {
+            DB::keep_off_primary_key(&mut out);
+        }
+        conditions(self.plan, &mut out)?;
+        if !matches!(self.stretch, Stretch::Whole) {
+            out.push_sql(if self.plan.conditions.is_empty() { " WHERE " } else { " AND " });
+            keyset::walk(&self.plan.order, self.stretch, &mut out)?;
+        }
+        if grouped {
+            out.push_sql(" GROUP BY ");
+            columns(self.plan, &mut out)?;
+        }
+        for (i, key) in self.plan.order.iter().enumerate() {
             out.push_sql(if i == 0 { " ORDER BY " } else { ", " });
-            out.push_identifier(column)?;
-            out.push_sql(match direction {
+            if grouped && self.plan.columns.iter().all(|column| column.name != key.column) {
+                // Many rows are returned as one: the one that is first in this order counts.
+                out.push_sql(if key.direction == Direction::Ascending { "MIN(" } else { "MAX(" });
+                key.push(&mut out)?;
+                out.push_sql(")");
+            } else {
+                out.push_identifier(key.column)?;
+            }
+            out.push_sql(match key.direction {
                 Direction::Ascending => " ASC",
                 Direction::Descending => " DESC",
             });
-        }
-        // Rows without an order of their own come by key, so that pages fit together.
-        if !self.plan.distinct && self.plan.sort.iter().all(|(column, _)| *column != self.plan.table.key) {
-            out.push_sql(if self.plan.sort.is_empty() { " ORDER BY " } else { ", " });
-            out.push_identifier(self.plan.table.key)?;
         }
         if let Some((limit, skip)) = &self.limit {
             out.push_sql(" LIMIT ");
@@ -183,12 +273,14 @@ impl<DB: BindBackend> QueryFragment<DB> for CountQuery<'_> {
         if self.0.distinct {
             out.push_sql("SELECT COUNT(*) AS total FROM (SELECT DISTINCT ");
             columns(self.0, &mut out)?;
-            from_where(self.0, &mut out)?;
+            from(self.0, &mut out)?;
+            conditions(self.0, &mut out)?;
             out.push_sql(") AS found");
             Ok(())
         } else {
             out.push_sql("SELECT COUNT(*) AS total");
-            from_where(self.0, &mut out)
+            from(self.0, &mut out)?;
+            conditions(self.0, &mut out)
         }
     }
 }
@@ -200,7 +292,8 @@ impl<DB: BindBackend> QueryFragment<DB> for SummaryQuery<'_> {
         out.push_sql(", COUNT(");
         out.push_identifier(self.0.table.key)?;
         out.push_sql(") AS count");
-        from_where(self.0, &mut out)?;
+        from(self.0, &mut out)?;
+        conditions(self.0, &mut out)?;
         out.push_sql(" GROUP BY ");
         columns(self.0, &mut out)
     }
@@ -222,6 +315,7 @@ mod tests {
             Column { name: "Name", kind: ColumnKind::Text },
             Column { name: "At", kind: ColumnKind::Time },
         ],
+        indexed: &[],
     };
 
     fn runs(search: &Search) {

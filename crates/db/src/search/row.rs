@@ -74,6 +74,17 @@ impl<DB: RowBackend> QueryableByName<DB> for RawRow {
 }
 
 impl RawRow {
+    /// The cell at a place, as the database gave it.
+    pub(super) fn cell(&self, place: usize) -> Option<&Cell> {
+        self.0.get(place)
+    }
+
+    /// Without what is behind the first `count` columns.
+    pub(crate) fn cut(mut self, count: usize) -> Self {
+        self.0.truncate(count);
+        self
+    }
+
     /// Gives times and flags their form.
     pub fn into_cells(self, table: &'static str, columns: &[&'static Column]) -> DbResult<Vec<Cell>> {
         let mut cells = self.0;

@@ -6,26 +6,36 @@ use diracx_core::search::{Cell, Table};
 use super::Conn;
 use crate::{
     error::DbResult,
-    search::{Column, CountQuery, CountRow, PageQuery, Plan, RawRow, SummaryQuery},
+    search::{Column, CountQuery, CountRow, PageQuery, Plan, RawRow, Rows, SummaryQuery},
 };
 
 /// The page of a plan, and how many rows there are in all.
 ///
-/// A page that is not full tells the total by itself, so the rows are counted only when it is,
-/// or when it starts behind the last row. Uncounted, the total says whether there may be more.
-pub async fn search(conn: &mut Conn, plan: &Plan) -> DbResult<Table> {
-    let rows: Vec<RawRow> = PageQuery::new(plan).load(conn).await?;
+/// One row more than the page is asked for: without it the page is the end, and tells the total by itself. So the
+/// rows are counted only when there are more of them, when the page starts behind the last row, or when where it
+/// starts is no number. Uncounted, the total says whether there are more.
+pub async fn search(conn: &mut Conn, plan: &Plan) -> DbResult<Rows> {
+    let query = PageQuery::new(plan);
+    let mut rows: Vec<RawRow> = (&query).load(conn).await?;
+    if let Some(rest) = query.rest(rows.len() as u64) {
+        rows.extend((&rest).load::<RawRow>(conn).await?);
+    }
+    let (skip, limit) = plan.page().map_or((0, u64::MAX), |page| (page.skip, page.limit));
+    let more = rows.len() as u64 > limit;
+    if more {
+        rows.pop();
+    }
     let found = rows.len() as u64;
-    let total = match plan.page() {
-        Some(page) if !plan.is_counted() && found == page.limit => page.skip + found + 1,
-        Some(page) if plan.is_counted() && (found == page.limit || (found == 0 && page.skip > 0)) => {
-            let count: CountRow = CountQuery(plan).get_result(conn).await?;
-            u64::try_from(count.total).unwrap_or(0)
-        }
-        Some(page) => page.skip + found,
-        None => found,
+    let known = !more && !plan.is_behind() && (found > 0 || skip == 0);
+    let total = if plan.is_counted() && !known {
+        let count: CountRow = CountQuery(plan).get_result(conn).await?;
+        u64::try_from(count.total).unwrap_or(0)
+    } else {
+        skip.saturating_add(found).saturating_add(u64::from(more))
     };
-    Ok(Table { columns: names(&plan.columns), rows: cells(plan, rows)?, total })
+    let end = rows.last().and_then(|row| plan.position_behind(row));
+    let rows = rows.into_iter().map(|row| row.cut(plan.columns.len())).collect();
+    Ok(Rows { table: Table { columns: names(&plan.columns), rows: cells(plan, rows)?, total }, more, end })
 }
 
 /// The groups of a plan; the last column is `count`.

@@ -46,24 +46,55 @@ mod run;
 
 /// The few things that SQLite says differently.
 pub mod dialect {
-    use diesel::{prelude::*, result::QueryResult, sql_types::BigInt};
+    use diesel::{
+        query_builder::{AstPass, Query, QueryFragment, QueryId},
+        result::QueryResult,
+        sql_types::BigInt,
+    };
     use diesel_async::RunQueryDsl;
 
-    use super::Conn;
+    use super::{Backend, Conn};
 
-    #[derive(QueryableByName)]
-    struct LastId {
-        #[diesel(sql_type = BigInt)]
-        id: i64,
+    /// The id of the last row. Not a `sql_query`: that is prepared anew each time.
+    #[derive(QueryId)]
+    struct LastId;
+
+    impl Query for LastId {
+        type SqlType = BigInt;
+    }
+
+    impl QueryFragment<Backend> for LastId {
+        fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Backend>) -> QueryResult<()> {
+            out.push_sql("SELECT last_insert_rowid()");
+            Ok(())
+        }
     }
 
     /// The ids that the `count` rows of the last insert got, in their order.
     ///
     /// Nobody else writes meanwhile, so they are contiguous.
     pub async fn inserted_ids(conn: &mut Conn, count: usize) -> QueryResult<Vec<i64>> {
-        let last: LastId = diesel::sql_query("SELECT last_insert_rowid() AS id").get_result(conn).await?;
+        let last: i64 = LastId.get_result(conn).await?;
         let count = i64::try_from(count).unwrap_or(i64::MAX);
-        Ok((last.id - count + 1..=last.id).collect())
+        Ok((last - count + 1..=last).collect())
+    }
+
+    /// By how much the keys of a table count.
+    #[expect(clippy::unused_async, reason = "MySQL is asked")]
+    pub async fn counting_step(_: &mut Conn) -> QueryResult<i64> {
+        Ok(1)
+    }
+
+    /// The next statement also sees what is not committed yet: here nobody sees that but the writer itself.
+    #[expect(clippy::unused_async, reason = "MySQL is told")]
+    pub async fn see_uncommitted(_: &mut Conn) -> QueryResult<()> {
+        Ok(())
+    }
+
+    /// All statements of the next transaction see one moment: here they always do.
+    #[expect(clippy::unused_async, reason = "MySQL is told")]
+    pub async fn see_one_moment(_: &mut Conn) -> QueryResult<()> {
+        Ok(())
     }
 
     /// `locked!(query)`: the rows of this `SELECT` will be changed; here the writer is alone anyway.

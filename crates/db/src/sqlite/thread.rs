@@ -46,7 +46,10 @@ pub(super) enum Mode {
 /// Opens a file. `busy_timeout` comes before the journal mode: else opening a second
 /// connection while another writes fails with "database is locked".
 pub(super) fn open(path: &std::path::Path, mode: Mode) -> DbResult<Conn> {
-    let unavailable = |detail: String| DbError::Unavailable { database: "the database", detail };
+    let unavailable = |detail: String| DbError::Unavailable {
+        database: "the database",
+        detail: format!("{}: {detail}", path.display()).into(),
+    };
     let mut conn =
         SqliteConnection::establish(&path.to_string_lossy()).map_err(|e| unavailable(e.to_string()))?;
     let settings = match mode {
@@ -87,7 +90,7 @@ fn spawn(name: &str, body: impl FnOnce() + Send + 'static) -> DbResult<()> {
         .name(name.to_owned())
         .spawn(body)
         .map(drop)
-        .map_err(|e| DbError::Unavailable { database: "the database", detail: e.to_string() })
+        .map_err(|e| DbError::Unavailable { database: "the database", detail: e.to_string().into() })
 }
 
 fn run(tx: &mut Tx, work: Work) -> (bool, Reply) {
@@ -142,7 +145,7 @@ impl CloneResult for DbResult<()> {
             Err(DbError::Conflict(text)) => Err(DbError::Conflict(text.clone())),
             Err(error) => Err(DbError::Unavailable {
                 database: "the database",
-                detail: format!("commit failed: {error}"),
+                detail: format!("commit failed: {error}").into(),
             }),
         }
     }

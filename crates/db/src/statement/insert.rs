@@ -41,31 +41,42 @@ impl<DB: BindBackend> QueryFragment<DB> for BulkInsert<'_> {
         if self.rows.len() > MOST_ROWS_KEPT_PREPARED {
             out.unsafe_to_cache_prepared();
         }
-        out.push_sql("INSERT INTO ");
-        out.push_identifier(self.table)?;
-        out.push_sql(" (");
-        for (i, column) in self.columns.iter().enumerate() {
-            if i > 0 {
-                out.push_sql(", ");
-            }
-            out.push_identifier(column)?;
-        }
-        out.push_sql(") VALUES ");
-        for (i, row) in self.rows.iter().enumerate() {
-            out.push_sql(if i > 0 { ", (" } else { "(" });
-            for (j, value) in row.iter().enumerate() {
-                if j > 0 {
-                    out.push_sql(", ");
-                }
-                DB::bind(&mut out, value)?;
-            }
-            out.push_sql(")");
-        }
+        push_insert(&mut out, self.table, self.columns.iter(), self.rows)?;
         match self.columns.first() {
             Some(column) if self.or_keep => DB::or_keep(&mut out, column),
             _ => Ok(()),
         }
     }
+}
+
+/// `INSERT INTO table (columns) VALUES (…), (…)`.
+pub(super) fn push_insert<'b, DB: BindBackend>(
+    out: &mut AstPass<'_, 'b, DB>,
+    table: &'static str,
+    columns: impl Iterator<Item = &'b &'static str>,
+    rows: &'b [Vec<Bind>],
+) -> QueryResult<()> {
+    out.push_sql("INSERT INTO ");
+    out.push_identifier(table)?;
+    out.push_sql(" (");
+    for (i, column) in columns.enumerate() {
+        if i > 0 {
+            out.push_sql(", ");
+        }
+        out.push_identifier(column)?;
+    }
+    out.push_sql(") VALUES ");
+    for (i, row) in rows.iter().enumerate() {
+        out.push_sql(if i > 0 { ", (" } else { "(" });
+        for (j, value) in row.iter().enumerate() {
+            if j > 0 {
+                out.push_sql(", ");
+            }
+            DB::bind(out, value)?;
+        }
+        out.push_sql(")");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

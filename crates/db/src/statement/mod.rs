@@ -2,11 +2,17 @@
 //!
 //! Table and column names are `&'static str` from our own source; every value is bound.
 
+mod delete;
 mod insert;
+mod one_of;
 mod update;
+mod upsert;
 
+pub use delete::BulkDelete;
 pub use insert::BulkInsert;
+pub use one_of::{OneOf, one_of};
 pub use update::BulkUpdate;
+pub use upsert::BulkUpsert;
 
 use chrono::NaiveDateTime;
 use diesel::{
@@ -84,6 +90,20 @@ pub trait BindBackend: diesel::backend::Backend + Sized {
 
     /// Ends an `INSERT`: rows whose key is there already are passed over. `column` is any column.
     fn or_keep(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()>;
+
+    /// Ends an `INSERT`: rows whose `key` is there already get the new values of `columns`.
+    fn or_replace(
+        out: &mut AstPass<'_, '_, Self>,
+        key: &'static [&'static str],
+        columns: &'static [&'static str],
+    ) -> QueryResult<()>;
+
+    /// Behind `FROM table`, where another index has the wanted rows in the order of the primary key: do not look for
+    /// them along the primary key.
+    fn keep_off_primary_key(out: &mut AstPass<'_, '_, Self>);
+
+    /// That by which a column with one of a few labels is ordered.
+    fn label_order(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()>;
 }
 
 /// Binding is alike; diesel's bounds make it impossible to say so once for both.
@@ -108,6 +128,32 @@ impl BindBackend for Sqlite {
         out.push_sql(" ON CONFLICT DO NOTHING");
         Ok(())
     }
+
+    fn or_replace(
+        out: &mut AstPass<'_, '_, Self>,
+        key: &'static [&'static str],
+        columns: &'static [&'static str],
+    ) -> QueryResult<()> {
+        out.push_sql(" ON CONFLICT (");
+        for (i, column) in key.iter().enumerate() {
+            out.push_sql(if i > 0 { ", " } else { "" });
+            out.push_identifier(column)?;
+        }
+        out.push_sql(") DO UPDATE SET ");
+        for (i, column) in columns.iter().enumerate() {
+            out.push_sql(if i > 0 { ", " } else { "" });
+            out.push_identifier(column)?;
+            out.push_sql(" = excluded.");
+            out.push_identifier(column)?;
+        }
+        Ok(())
+    }
+
+    fn keep_off_primary_key(_: &mut AstPass<'_, '_, Self>) {}
+
+    fn label_order(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()> {
+        out.push_identifier(column)
+    }
 }
 
 impl BindBackend for Mysql {
@@ -121,6 +167,37 @@ impl BindBackend for Mysql {
         out.push_identifier(column)?;
         out.push_sql(" = ");
         out.push_identifier(column)
+    }
+
+    fn or_replace(
+        out: &mut AstPass<'_, '_, Self>,
+        _: &'static [&'static str],
+        columns: &'static [&'static str],
+    ) -> QueryResult<()> {
+        out.push_sql(" ON DUPLICATE KEY UPDATE ");
+        for (i, column) in columns.iter().enumerate() {
+            out.push_sql(if i > 0 { ", " } else { "" });
+            out.push_identifier(column)?;
+            // MariaDB knows no other way to say it.
+            out.push_sql(" = VALUES(");
+            out.push_identifier(column)?;
+            out.push_sql(")");
+        }
+        Ok(())
+    }
+
+    fn keep_off_primary_key(out: &mut AstPass<'_, '_, Self>) {
+        // The optimizer takes the rows that fit for evenly spread, and a walk until a page is full for short. But
+        // those that run, say, are the newest: it would walk over all the others first.
+        out.push_sql(" IGNORE INDEX FOR ORDER BY (PRIMARY)");
+    }
+
+    fn label_order(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()> {
+        // An ENUM is ordered by the place of its labels in their list, but compared with a text as a text.
+        out.push_sql("(");
+        out.push_identifier(column)?;
+        out.push_sql(" + 0)");
+        Ok(())
     }
 }
 

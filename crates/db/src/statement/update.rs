@@ -5,10 +5,11 @@ use diesel::{
     result::QueryResult,
 };
 
-use super::{Bind, BindBackend};
+use super::{Bind, BindBackend, one_of::prepared_length};
 
 /// Changes some columns of some rows, found by an integer key:
-/// `SET column = CASE key WHEN … THEN … ELSE column END … WHERE key IN (…)`.
+/// `SET column = CASE key WHEN … THEN … ELSE column END … WHERE key IN (…)`, and `SET column = …` where all rows
+/// get the same value.
 ///
 /// A row whose value for a column is `None` keeps what it has there.
 #[derive(Debug, Clone)]
@@ -28,6 +29,14 @@ impl BulkUpdate<'_> {
     pub fn changes_anything(&self) -> bool {
         self.rows.iter().any(|(_, values)| values.iter().any(Option::is_some))
     }
+
+    /// The value that every row gets in this column, if it is one. A `CASE` of many rows takes a server longer to
+    /// prepare than the rows take to change, and calls that change many jobs mostly change them alike.
+    fn shared(&self, column: usize) -> Option<&Bind> {
+        let mut values = self.rows.iter().map(|(_, values)| values[column].as_ref());
+        let first = values.next()??;
+        values.all(|value| value == Some(first)).then_some(first)
+    }
 }
 
 impl QueryId for BulkUpdate<'_> {
@@ -37,8 +46,9 @@ impl QueryId for BulkUpdate<'_> {
 
 impl<DB: BindBackend> QueryFragment<DB> for BulkUpdate<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        // Which rows change which columns shows in the text, so only the common single row is kept.
-        if self.rows.len() > 1 {
+        // Which rows change which columns to what shows in the text, unless all of them change alike.
+        let used = |c: &usize| self.rows.iter().any(|(_, values)| values[*c].is_some());
+        if (0..self.columns.len()).filter(used).any(|c| self.shared(c).is_none()) && self.rows.len() > 1 {
             out.unsafe_to_cache_prepared();
         }
         out.push_sql("UPDATE ");
@@ -54,6 +64,11 @@ impl<DB: BindBackend> QueryFragment<DB> for BulkUpdate<'_> {
             }
             first = false;
             out.push_identifier(column)?;
+            if let Some(value) = self.shared(c) {
+                out.push_sql(" = ");
+                DB::bind(&mut out, value)?;
+                continue;
+            }
             out.push_sql(" = CASE ");
             out.push_identifier(self.key)?;
             for (key, values) in self.rows {
@@ -71,7 +86,13 @@ impl<DB: BindBackend> QueryFragment<DB> for BulkUpdate<'_> {
         out.push_sql(" WHERE ");
         out.push_identifier(self.key)?;
         out.push_sql(" IN (");
-        for (i, (key, _)) in self.rows.iter().enumerate() {
+        let last = self.rows.last().map(|(key, _)| key);
+        let length = prepared_length(self.rows.len());
+        if length.is_none() {
+            out.unsafe_to_cache_prepared();
+        }
+        let keys = self.rows.iter().map(|(key, _)| key).chain(last.into_iter().cycle());
+        for (i, key) in keys.take(length.unwrap_or(self.rows.len())).enumerate() {
             if i > 0 {
                 out.push_sql(", ");
             }
@@ -87,6 +108,26 @@ mod tests {
     use diesel::{debug_query, sqlite::Sqlite};
 
     use super::*;
+
+    #[test]
+    fn what_all_rows_get_alike_is_said_once() {
+        let row = |id, minor: &str| (Bind::Int(id), vec![Some("Done".into()), Some(minor.into())]);
+        let update =
+            |rows| BulkUpdate { table: "Jobs", key: "JobID", columns: &["Status", "MinorStatus"], rows };
+        let alike = [row(1, "m"), row(2, "m"), row(3, "m")];
+        assert_eq!(
+            debug_query::<Sqlite, _>(&update(&alike)).to_string(),
+            "UPDATE `Jobs` SET `Status` = ?, `MinorStatus` = ? WHERE `JobID` IN (?, ?, ?, ?, ?) \
+             -- binds: [\"Done\", \"m\", 1, 2, 3, 3, 3]"
+        );
+        let different = [row(1, "m"), row(2, "n")];
+        assert_eq!(
+            debug_query::<Sqlite, _>(&update(&different)).to_string(),
+            "UPDATE `Jobs` SET `Status` = ?, `MinorStatus` = CASE `JobID` WHEN ? THEN ? WHEN ? THEN ? \
+             ELSE `MinorStatus` END WHERE `JobID` IN (?, ?) \
+             -- binds: [\"Done\", 1, \"m\", 2, \"n\", 1, 2]"
+        );
+    }
 
     #[test]
     fn a_column_that_nobody_changes_is_left_out() {

@@ -73,3 +73,20 @@ async fn units_whose_group_broke_are_told_and_none_is_half_there() {
     expected.sort();
     assert_eq!(names, expected);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_is_no_database_is_named() {
+    fn nothing() -> diesel_migrations::EmbeddedMigrations {
+        const NONE: diesel_migrations::EmbeddedMigrations = diesel_migrations::EmbeddedMigrations::new(&[]);
+        NONE
+    }
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("broken.db");
+    std::fs::write(&path, "this is no database. ".repeat(100)).unwrap();
+    let migrations = diracx_db::Migrations { database: "JobDB", sqlite: nothing, mysql: nothing };
+    let error = diracx_db::migrate(&diracx_db::DbUrl::Sqlite(path.clone()), migrations).await.unwrap_err();
+    assert_eq!(error.to_string(), "Cannot connect to JobDB", "what callers read names no files");
+    let detail = std::error::Error::source(&error).unwrap().to_string();
+    assert!(detail.contains(&path.display().to_string()) && detail.contains("not a database"), "{detail}");
+    assert_eq!(std::fs::read_to_string(&path).unwrap().len(), 2100, "nothing is lost");
+}

@@ -1,15 +1,14 @@
 //! The groups of settings that several processes share.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::net::SocketAddr;
 
-use diracx_core::{Clock, Version};
+use diracx_core::Version;
 
 use super::{Environment, Problems, Resolve, Secret};
 use crate::{
     limits::Limits,
     serve::ServeSettings,
     telemetry::{LogSettings, OtelSettings},
-    token::{Algorithm, DEFAULT_ALGORITHMS, KeySource, KeyStore, Keyring, TokenMinter, TokenVerifier},
     version_gate::{DEFAULT_MINIMUM, VersionGate},
 };
 
@@ -163,84 +162,6 @@ impl Resolve for TelemetryArgs {
                 headers: headers?.into_iter().collect(),
             },
         })
-    }
-}
-
-/// Whose tokens are believed, and with which keys our own are signed.
-#[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Tokens")]
-pub struct TokenArgs {
-    /// The key store: a JWK set with private keys, as a path, a file:// URL, or inline JSON. Required.
-    #[arg(long, env = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", hide_env_values = true, value_name = "JWKS")]
-    pub token_keystore: Option<Secret>,
-    /// The issuer that tokens name, compared letter by letter. Required.
-    #[arg(long, env = "DIRACX_SERVICE_AUTH_TOKEN_ISSUER", value_name = "URL")]
-    pub token_issuer: Option<String>,
-    /// The signature algorithms that are allowed, as a JSON list of Ed25519, RS256, ES256.
-    #[arg(
-        long,
-        env = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS",
-        default_value = r#"["RS256","Ed25519"]"#,
-        value_name = "JSON"
-    )]
-    pub token_allowed_algorithms: String,
-}
-
-/// See [`TokenArgs`].
-#[derive(Debug, Clone)]
-pub struct TokenSettings {
-    /// The keys.
-    pub keys: Keyring,
-    /// The issuer.
-    pub issuer: String,
-    /// The algorithms.
-    pub algorithms: Vec<Algorithm>,
-}
-
-impl TokenSettings {
-    /// Keys, an issuer, and the algorithms allowed by default.
-    pub fn new(keys: impl Into<Keyring>, issuer: impl Into<String>) -> Self {
-        Self { keys: keys.into(), issuer: issuer.into(), algorithms: DEFAULT_ALGORITHMS.to_vec() }
-    }
-
-    /// A verifier that uses the key store.
-    pub fn verifier(&self, clock: Arc<dyn Clock>) -> TokenVerifier {
-        self.verifier_with(self.keys.clone(), clock)
-    }
-
-    /// A verifier that uses other keys, such as those that the auth service publishes.
-    pub fn verifier_with(&self, keys: impl Into<KeySource>, clock: Arc<dyn Clock>) -> TokenVerifier {
-        TokenVerifier::new(self.issuer.clone(), self.algorithms.clone(), keys, clock)
-    }
-
-    /// A minter that uses the key store.
-    pub fn minter(&self, clock: Arc<dyn Clock>) -> Result<TokenMinter, crate::token::KeyStoreError> {
-        TokenMinter::new(self.keys.clone(), &self.issuer, &self.algorithms, clock)
-    }
-}
-
-impl Resolve for TokenArgs {
-    type Settings = TokenSettings;
-
-    fn resolve(self, _: &Environment, problems: &mut Problems) -> Option<TokenSettings> {
-        const KEYSTORE: &str = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE";
-        const ALGORITHMS: &str = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS";
-        let keystore = self.token_keystore.filter(|keystore| !keystore.expose().trim().is_empty());
-        let keystore = problems.required(KEYSTORE, keystore);
-        // without algorithms nothing can be said about keys but whether they can be read
-        let readable = keystore.and_then(|keystore| {
-            problems.check(KEYSTORE, KeyStore::load(keystore.expose())).map(|_| keystore)
-        });
-        let issuer = self.token_issuer.filter(|issuer| !issuer.is_empty());
-        let issuer = problems.required("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", issuer);
-        let names: Option<Vec<String>> = problems.json(ALGORITHMS, &self.token_allowed_algorithms);
-        let algorithms = names.and_then(|names| {
-            let parsed: Vec<_> = names.iter().map(|name| problems.parse(ALGORITHMS, name)).collect();
-            parsed.into_iter().collect::<Option<Vec<Algorithm>>>()
-        });
-        let (keystore, algorithms) = (readable?, algorithms?);
-        let keys = problems.check(KEYSTORE, Keyring::open(keystore.expose(), &algorithms))?;
-        Some(TokenSettings { keys, issuer: issuer?, algorithms })
     }
 }
 

@@ -39,12 +39,14 @@ mod groups;
 mod parse;
 mod problems;
 mod secret;
+mod tokens;
 
 pub use environment::{DotenvError, Environment};
-pub use groups::{ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings, TokenArgs, TokenSettings};
+pub use groups::{ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings};
 pub use parse::{EXIT_USAGE, Failure, parse_settings, parse_settings_from};
 pub use problems::{Problems, boolean};
 pub use secret::Secret;
+pub use tokens::{ComponentArgs, TokenArgs, TokenSettings, TrustArgs, TrustSettings};
 
 /// Raw values that can be given a meaning.
 pub trait Resolve {

@@ -6,6 +6,7 @@
 
 mod claims;
 mod error;
+mod issued;
 mod jwk;
 mod jws;
 mod keyring;
@@ -17,6 +18,7 @@ mod verifier;
 
 pub use claims::{AccessClaims, Claims, ComponentClaims, RefreshClaims, new_token_id};
 pub use error::{KeyStoreError, TokenError};
+pub use issued::{ASSERTION_ALGORITHMS, IssueError, IssuedToken, ShowAssertion};
 pub use jwk::{Algorithm, Key};
 pub use jws::MAX_TOKEN_BYTES;
 pub use keyring::Keyring;

@@ -24,10 +24,11 @@ pub type FetchJwks =
 /// Why a fetch failed; everybody who waited for it is told.
 type Failure = Arc<dyn Error + Send + Sync>;
 
-/// Fetched keys are asked for again after this many seconds.
-const MAX_AGE_SECONDS: i64 = 300;
-/// A key id that we do not know makes us ask again, but not more often than this.
-const MIN_AGE_SECONDS: i64 = 10;
+/// Fetched keys are asked for again after this many milliseconds.
+const MAX_AGE_MS: i64 = 300_000;
+/// A key id that we do not know makes us ask again, but not more often than this: whoever invents key ids must not
+/// keep the auth service busy, and whoever has a token of a fresh key should not be turned away for long.
+const MIN_AGE_MS: i64 = 500;
 
 /// A fetch that hangs must not keep everybody waiting.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -94,8 +95,8 @@ struct Shared {
     generation: AtomicU64,
     /// How many fetches have ended.
     fetches: AtomicU64,
-    /// When the last fetch began, in seconds since 1970.
-    asked_at: AtomicI64,
+    /// When the last fetch began, in milliseconds since 1970.
+    asked_at_ms: AtomicI64,
     /// Held by whoever fetches, so that only one does; holds how the last fetch ended.
     fetching: Mutex<Result<(), Failure>>,
 }
@@ -115,7 +116,7 @@ impl JwksSource {
             current: ArcSwapOption::empty(),
             generation: AtomicU64::new(0),
             fetches: AtomicU64::new(0),
-            asked_at: AtomicI64::new(i64::MIN / 2),
+            asked_at_ms: AtomicI64::new(i64::MIN / 2),
             fetching: Mutex::new(Ok(())),
         };
         Self { shared: Arc::new(shared) }
@@ -125,7 +126,7 @@ impl JwksSource {
         let known = |store: &KeyStore| kid.is_none_or(|kid| store.knows(kid));
         let current = self.shared.current.load_full();
         if let Some(current) = &current
-            && (known(&current.1) || self.shared.age() < MIN_AGE_SECONDS)
+            && (known(&current.1) || self.shared.age_ms() < MIN_AGE_MS)
         {
             return Ok(current.1.clone());
         }
@@ -138,7 +139,7 @@ impl JwksSource {
     }
 
     fn renew_if_old(&self) {
-        if self.shared.age() >= MAX_AGE_SECONDS && self.shared.current.load().is_some() {
+        if self.shared.age_ms() >= MAX_AGE_MS && self.shared.current.load().is_some() {
             let shared = self.shared.clone();
             // only the first to see it asks
             if shared.fetching.try_lock().is_ok() {
@@ -153,8 +154,8 @@ impl JwksSource {
 }
 
 impl Shared {
-    fn age(&self) -> i64 {
-        self.clock.now().timestamp().saturating_sub(self.asked_at.load(Ordering::Relaxed))
+    fn age_ms(&self) -> i64 {
+        self.clock.now().timestamp_millis().saturating_sub(self.asked_at_ms.load(Ordering::Relaxed))
     }
 
     /// Fetches; or, if somebody else did so while we waited for our turn, takes what that one got.
@@ -162,7 +163,7 @@ impl Shared {
         let fetched_before = self.fetches.load(Ordering::Acquire);
         let mut last = self.fetching.lock().await;
         if self.fetches.load(Ordering::Acquire) == fetched_before {
-            self.asked_at.store(self.clock.now().timestamp(), Ordering::Relaxed);
+            self.asked_at_ms.store(self.clock.now().timestamp_millis(), Ordering::Relaxed);
             *last = self.fetch().await;
             self.fetches.fetch_add(1, Ordering::Release);
         }

@@ -8,6 +8,7 @@ mod api;
 mod arguments;
 mod passed_over;
 mod process;
+mod sandbox;
 mod scratch;
 
 use std::{collections::HashMap, future::Future, path::Path, sync::Arc, time::Duration};
@@ -25,6 +26,7 @@ pub use api::COMPONENT;
 use api::{Api, CallError, News};
 use passed_over::PassedOver;
 use process::Outcome;
+use sandbox::JobFiles;
 use scratch::{Scratch, ScratchSpace};
 
 /// How often to look for new jobs.
@@ -51,6 +53,7 @@ const INTERRUPTED_EARLIER: &str = "Interrupted: the executor of an earlier proce
 /// Runs jobs until it is told to stop.
 pub struct LocalExecutor {
     api: Api,
+    files: JobFiles,
     scratch: ScratchSpace,
     slots: usize,
     running: HashMap<JobId, watch::Sender<bool>>,
@@ -59,15 +62,18 @@ pub struct LocalExecutor {
 }
 
 impl LocalExecutor {
-    /// An executor that calls the jobs service on `channel` and works below `directory`.
+    /// An executor that calls the jobs service on `channel` of the DiracX at `base`, and works below `directory`.
     pub fn new(
         channel: AnyChannel,
         token: ComponentToken,
         clock: Arc<dyn Clock>,
+        base: &str,
         directory: &Path,
     ) -> std::io::Result<Self> {
+        let files = JobFiles::new(channel.clone(), token.clone(), base).map_err(std::io::Error::other)?;
         Ok(Self {
             api: Api::new(channel, token, clock),
+            files,
             scratch: ScratchSpace::open(directory)?,
             slots: std::thread::available_parallelism().map_or(1, usize::from),
             running: HashMap::new(),
@@ -181,7 +187,14 @@ impl LocalExecutor {
             if let Some(scratch) = directories.remove(&job).filter(|_| took.contains(&job)) {
                 let (stop, stopped) = watch::channel(false);
                 self.running.insert(job, stop);
-                self.tasks.spawn(run_job(self.api.clone(), job, description, scratch, stopped));
+                self.tasks.spawn(run_job(
+                    self.api.clone(),
+                    self.files.clone(),
+                    job,
+                    description,
+                    scratch,
+                    stopped,
+                ));
             }
         }
         Ok(())
@@ -267,6 +280,7 @@ fn pause(result: Result<(), CallError>, otherwise: Duration) -> Duration {
 /// Runs one job that was taken, from its description to its last status.
 async fn run_job(
     api: Api,
+    files: JobFiles,
     job: JobId,
     description: Result<String, String>,
     scratch: Scratch,
@@ -274,21 +288,7 @@ async fn run_job(
 ) -> JobId {
     let payload = description.and_then(|jdl| jdl::payload(&jdl).map_err(|error| error.to_string()));
     let last = match payload {
-        Ok(payload) => {
-            tell(&api, job, News::new(JobStatus::Running, "Application")).await;
-            match process::run(job, &payload, &scratch, stopped).await {
-                Outcome::Exited { code: Some(0), summary } => {
-                    Some(News::with(JobStatus::Done, "Execution Complete", summary))
-                }
-                Outcome::Exited { summary, .. } => {
-                    Some(News::with(JobStatus::Failed, "Application Finished With Errors", summary))
-                }
-                Outcome::Failed(problem) => {
-                    Some(News::with(JobStatus::Failed, "Application Failed To Start", problem))
-                }
-                Outcome::Stopped => None,
-            }
-        }
+        Ok(payload) => run_payload(&api, &files, job, &payload, &scratch, stopped).await,
         Err(problem) => Some(News::with(JobStatus::Failed, "Cannot read the job description", problem)),
     };
     if let Some(mut news) = last {
@@ -297,6 +297,39 @@ async fn run_job(
         tell(&api, job, news).await;
     }
     job
+}
+
+/// From the files that the job reads to those that it wrote. Nothing is said of a job that was stopped.
+async fn run_payload(
+    api: &Api,
+    files: &JobFiles,
+    job: JobId,
+    payload: &jdl::Payload,
+    scratch: &Scratch,
+    stopped: watch::Receiver<bool>,
+) -> Option<News> {
+    if let Err(problem) = files.fetch(job, payload, scratch).await {
+        // Only a job that runs can fail.
+        tell(api, job, News::new(JobStatus::Running, "Downloading InputSandbox")).await;
+        return Some(News::with(JobStatus::Failed, "Failed Downloading InputSandbox", problem));
+    }
+    tell(api, job, News::new(JobStatus::Running, "Application")).await;
+    let ended = match process::run(job, payload, scratch, stopped).await {
+        Outcome::Exited { code: Some(0), summary } => {
+            News::with(JobStatus::Done, "Execution Complete", summary)
+        }
+        Outcome::Exited { summary, .. } => {
+            News::with(JobStatus::Failed, "Application Finished With Errors", summary)
+        }
+        Outcome::Failed(problem) => {
+            return Some(News::with(JobStatus::Failed, "Application Failed To Start", problem));
+        }
+        Outcome::Stopped => return None,
+    };
+    match files.keep(job, payload, scratch).await {
+        Ok(()) => Some(ended),
+        Err(problem) => Some(News::with(JobStatus::Failed, "Failed Uploading OutputSandbox", problem)),
+    }
 }
 
 /// Tells something about a job, again if it must be.

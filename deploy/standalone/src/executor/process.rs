@@ -93,8 +93,11 @@ impl Drop for Group {
 
 impl Running {
     fn start(job: JobId, payload: &Payload, scratch: &Scratch) -> Result<Self, String> {
-        if let Some(file) = payload.input_sandbox.first() {
-            return Err(format!("The local executor does not fetch input sandboxes; the job wants {file}"));
+        // Sandboxes have been fetched; a bare name is a file that the submitting client did not upload.
+        let missing =
+            |name: &&String| !name.starts_with("SB:") && scratch.file(name).is_none_or(|file| !file.exists());
+        if let Some(file) = payload.input_sandbox.iter().find(missing) {
+            return Err(format!("The job wants {file}, which was not uploaded when it was submitted"));
         }
         let words = arguments::split(&payload.arguments).map_err(|error| error.to_string())?;
         let path = std::env::var("PATH").unwrap_or_else(|_| DEFAULT_PATH.to_owned());

@@ -77,7 +77,10 @@ async fn what_cannot_be_run_says_why() {
     let outside = Payload { std_output: Some("../x".to_owned()), ..payload("echo", "") };
     assert_eq!(problem(&outside).await, "../x is no file name for the output of a job");
     let wants_input = Payload { input_sandbox: vec!["data.txt".to_owned()], ..payload("echo", "") };
-    assert!(problem(&wants_input).await.ends_with("the job wants data.txt"));
+    assert_eq!(
+        problem(&wants_input).await,
+        "The job wants data.txt, which was not uploaded when it was submitted"
+    );
 }
 
 #[tokio::test]

@@ -16,6 +16,12 @@ pub enum IdpError {
     /// The provider does not accept the code.
     #[error("Failed to contact IAM server")]
     CodeRefused(#[source] Cause),
+    /// The discovery document is that of another provider: whoever answers there could pass for the one configured.
+    #[error("Failed to retrieve IAM server metadata: it names another issuer")]
+    OtherIssuer(#[source] Cause),
+    /// The browser comes from another provider than the login began at (RFC 9207).
+    #[error("Invalid answer of the identity provider: {0}")]
+    MixedUp(&'static str),
     /// The ID token proves nothing.
     #[error("Invalid ID token: {0}")]
     IdToken(&'static str),
@@ -55,6 +61,14 @@ pub enum Cause {
         /// The limit.
         limit: usize,
     },
+    /// An answer that names an issuer of another address.
+    #[error("{url} is configured, and names {issuer:?} as its issuer")]
+    Issuer {
+        /// The address in the configuration.
+        url: String,
+        /// What the provider calls itself.
+        issuer: String,
+    },
     /// An answer that is not what the standards say.
     #[error("{url} answered something that is no {expected}")]
     Nonsense {
@@ -68,11 +82,11 @@ pub enum Cause {
 impl Explain for IdpError {
     fn explain(&self) -> Explanation {
         match self {
-            Self::Metadata(_) | Self::Failed(_) => {
+            Self::Metadata(_) | Self::OtherIssuer(_) | Self::Failed(_) => {
                 Explanation::unavailable(Reason::IdentityProviderFailed).retry_after(Duration::from_secs(10))
             }
             Self::CodeRefused(_) => Explanation::unauthenticated(Reason::InvalidGrant),
-            Self::IdToken(problem) => {
+            Self::IdToken(problem) | Self::MixedUp(problem) => {
                 Explanation::unauthenticated(Reason::InvalidGrant).with("problem", problem)
             }
             Self::LoginRefused { error, .. } => {

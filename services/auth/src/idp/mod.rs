@@ -31,6 +31,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 const TIMEOUT: Duration = Duration::from_secs(5);
 /// As long as an answer may be.
 const MAX_BODY_BYTES: usize = 1024 * 1024;
+/// As much of a wrong issuer as goes into the log.
+const MAX_ISSUER: usize = 200;
 
 /// The discovery document of a provider, as far as we need it.
 #[derive(Debug, Deserialize)]
@@ -41,6 +43,9 @@ struct Metadata {
     jwks_uri: String,
     #[serde(default = "rs256")]
     id_token_signing_alg_values_supported: Vec<String>,
+    /// Whether it tells with every answer who it is (RFC 9207).
+    #[serde(default)]
+    authorization_response_iss_parameter_supported: bool,
 }
 
 fn rs256() -> Vec<String> {
@@ -104,6 +109,19 @@ impl IdentityProviders {
         ))
     }
 
+    /// Whether the browser comes back from this provider, as far as it says: `issuer` is what it brings along, or
+    /// empty. A provider that announces to say it must.
+    pub(crate) async fn check_answer(&self, idp: &IdP, issuer: &str) -> Result<(), Arc<IdpError>> {
+        let metadata = self.metadata(idp).await?;
+        if issuer.is_empty() && metadata.authorization_response_iss_parameter_supported {
+            return Err(IdpError::MixedUp("it does not say who it is").into());
+        }
+        if !issuer.is_empty() && issuer != metadata.issuer {
+            return Err(IdpError::MixedUp("it is from another issuer").into());
+        }
+        Ok(())
+    }
+
     /// Gives the code to the provider, and tells what its ID token says.
     pub(crate) async fn finish_login(
         &self,
@@ -164,7 +182,13 @@ impl IdentityProviders {
         self.metadata
             .try_get_with(url.clone(), async {
                 let request = self.http().map_err(IdpError::Metadata)?.get(&url);
-                self.json(request, "discovery document").await.map(Arc::new).map_err(IdpError::Metadata)
+                let metadata = self.json::<Metadata>(request, "discovery document").await;
+                let metadata = metadata.map_err(IdpError::Metadata)?;
+                if !is_same_issuer(&metadata.issuer, &idp.url) {
+                    let issuer = metadata.issuer.chars().take(MAX_ISSUER).collect();
+                    return Err(IdpError::OtherIssuer(Cause::Issuer { url: idp.url.clone(), issuer }));
+                }
+                Ok(Arc::new(metadata))
             })
             .await
     }
@@ -205,6 +229,12 @@ impl IdentityProviders {
     }
 }
 
+/// OpenID Connect wants them equal. The slash at the end is forgiven: it is written in configurations by habit.
+fn is_same_issuer(issuer: &str, configured: &str) -> bool {
+    let (issuer, configured) = (issuer.strip_suffix('/').unwrap_or(issuer), configured.trim_end_matches('/'));
+    issuer == configured
+}
+
 /// A value for a query. What a URL consists of stays readable, since providers compare redirect URIs and
 /// people read addresses; only what would end or change the value is encoded.
 fn in_query(value: &str) -> String {
@@ -230,7 +260,23 @@ fn encoded(value: &str, plain: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::in_query;
+    use super::{in_query, is_same_issuer};
+
+    #[test]
+    fn a_provider_is_the_one_configured_but_for_a_slash_at_the_end() {
+        for (issuer, configured, same) in [
+            ("https://idp.example", "https://idp.example", true),
+            ("https://idp.example/", "https://idp.example", true),
+            ("https://idp.example", "https://idp.example/", true),
+            ("https://idp.example/realms/a", "https://idp.example/realms/a/", true),
+            ("https://idp.example/realms/b", "https://idp.example/realms/a", false),
+            ("https://idp.example.evil", "https://idp.example", false),
+            ("http://idp.example", "https://idp.example", false),
+            ("", "https://idp.example", false),
+        ] {
+            assert_eq!(is_same_issuer(issuer, configured), same, "{issuer} {configured}");
+        }
+    }
 
     #[test]
     fn an_ordinary_url_stays_as_it_is_and_nothing_leaks_into_the_query() {

@@ -6,7 +6,7 @@ use uuid::Uuid;
 use super::{
     identity,
     login::{self, Callback, Login},
-    tokens::{self, Tokens},
+    tokens::{self, Holder, Tokens},
 };
 use crate::{
     audit, codes,
@@ -67,10 +67,10 @@ pub(crate) async fn begin(deps: &Deps, ask: Ask) -> Result<String> {
 /// The browser comes back: tells where it goes on.
 pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<String> {
     let state = login::open(deps, callback)?;
-    login::must_be_allowed(callback)?;
     let Login::Authorization { uuid, external_state } = &state.login else {
         return Err(Error::InvalidState);
     };
+    login::must_be_from_its_provider(deps, &state, callback).await?;
     let id: Uuid = uuid.parse().map_err(|_| Error::InvalidState)?;
     let oldest = deps.clock.now() - deps.settings.authorization_flow_lifetime;
     // asked first, so that the provider's code is not spent on a login that is over
@@ -78,6 +78,14 @@ pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<Str
     if flow.status != FlowStatus::Pending || flow.creation_time <= oldest {
         return Err(Error::InvalidState);
     }
+    if let Some(refused) = login::refusal(callback) {
+        if !deps.store().deny_authorization_flow(id, oldest).await? {
+            return Err(Error::InvalidState);
+        }
+        audit::refused("authorization code login", &refused);
+        return Ok(refusal_url(&flow.redirect_uri, &callback.error, &refused, external_state));
+    }
+    login::must_be_allowed(callback)?;
     let person = login::identify(deps, &state, callback).await.map_err(|error| match error {
         Error::Idp(idp) if matches!(*idp, IdpError::CodeRefused(_)) => Error::AuthorizationCodeRefused(idp),
         other => other,
@@ -88,7 +96,7 @@ pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<Str
         return Err(Error::InvalidState);
     }
     tracing::info!(vo = %state.vo, "an authorization code login is ready");
-    Ok(redirect_url(&flow.redirect_uri, &code, external_state))
+    Ok(redirect_url(&flow.redirect_uri, &[("code", &code), ("state", external_state)]))
 }
 
 /// The program asks for its tokens.
@@ -122,22 +130,38 @@ pub(crate) async fn redeem(
     let subject = login::stored_subject(flow.id_token.as_ref(), "authorization code")?;
     let config = deps.config()?;
     let grant = identity::grant(&config, deps.scope(&flow.scope, &config)?, subject)?;
-    let (kept, claims) = tokens::first_refresh_token(deps, &grant, &flow.scope);
+    let holder = Holder { grant: &grant, scope: &flow.scope, config: &config };
+    let (kept, draft) = tokens::first(deps, &holder)?;
+    let jti = kept.jti;
     if !deps.store().redeem_authorization_flow(flow.id, kept).await? {
         return Err(Error::CodeUsed);
     }
-    audit::login("authorization code flow", &grant, claims.jti);
-    tokens::with_new_refresh_token(deps, grant, &claims)
+    audit::login("authorization code flow", &grant, jti);
+    draft.sign(deps)
 }
 
-/// The redirect URI with code and state in its query, whatever query and fragment it has itself.
-fn redirect_url(redirect_uri: &str, code: &str, state: &str) -> String {
+/// How the program learns that there will be no code (RFC 6749, section 4.1.2.1).
+///
+/// Whoever said no, the program hears it. What the provider has against our own request is no fault of the program,
+/// so that it hears no more than that we failed.
+fn refusal_url(redirect_uri: &str, error: &str, refused: &Error, state: &str) -> String {
+    const PASSED_ON: [&str; 2] = ["access_denied", "temporarily_unavailable"];
+    let error = if PASSED_ON.contains(&error) { error } else { "server_error" };
+    let plain = |c: char| if matches!(c, ' '..='~') && !matches!(c, '"' | '\\') { c } else { '?' };
+    let description: String = refused.to_string().chars().take(MAX_LENGTH).map(plain).collect();
+    redirect_url(redirect_uri, &[("error", error), ("error_description", &description), ("state", state)])
+}
+
+/// The redirect URI with these in its query, whatever query and fragment it has itself.
+fn redirect_url(redirect_uri: &str, query: &[(&str, &str)]) -> String {
     let (before, fragment) = match redirect_uri.split_once('#') {
         Some((before, fragment)) => (before, format!("#{fragment}")),
         None => (redirect_uri, String::new()),
     };
     let mark = if before.contains('?') { '&' } else { '?' };
-    format!("{before}{mark}code={code}&state={}{fragment}", crate::idp::in_query_value(state))
+    let query: Vec<String> =
+        query.iter().map(|(name, value)| format!("{name}={}", crate::idp::in_query_value(value))).collect();
+    format!("{before}{mark}{}{fragment}", query.join("&"))
 }
 
 #[cfg(test)]
@@ -151,7 +175,7 @@ mod tests {
             ("http://web/cb?x=1", "http://web/cb?x=1&code=c&state=a%26b"),
             ("http://web/#auth", "http://web/?code=c&state=a%26b#auth"),
         ] {
-            assert_eq!(redirect_url(uri, "c", "a&b"), expected);
+            assert_eq!(redirect_url(uri, &[("code", "c"), ("state", "a&b")]), expected);
         }
     }
 }

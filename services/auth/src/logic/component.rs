@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Duration, Utc};
 use diracx_server::{
     KeyStore,
-    token::{Algorithm, COMPONENT_TOKEN_LIFETIME, Claims, ComponentClaims, KeyStoreError, TokenError},
+    token::{
+        ASSERTION_ALGORITHMS, COMPONENT_TOKEN_LIFETIME, Claims, ComponentClaims, KeyStoreError, TokenError,
+    },
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -19,9 +21,6 @@ use crate::{
     deps::Deps,
     error::{Error, Result},
 };
-
-/// Assertions may be signed with any of these, whatever the installation's own tokens are signed with.
-const ALGORITHMS: [Algorithm; 3] = [Algorithm::Ed25519, Algorithm::Es256, Algorithm::Rs256];
 
 /// Assertions are made for the moment: this is how long one may be good.
 const LONGEST_ASSERTION: Duration = Duration::minutes(10);
@@ -48,7 +47,7 @@ impl ComponentKeys {
     /// Which component made this assertion for `audience`.
     fn prove(&self, assertion: &str, audience: &str, now: DateTime<Utc>) -> Result<&str, TokenError> {
         let proven = self.0.iter().find_map(|(component, keys)| {
-            keys.verify(assertion, &ALGORITHMS).ok().map(|payload| (component.as_str(), payload))
+            keys.verify(assertion, &ASSERTION_ALGORITHMS).ok().map(|payload| (component.as_str(), payload))
         });
         let (component, payload) = proven.ok_or(TokenError::Invalid("no component has signed it"))?;
         let claims = AssertionClaims::from_payload(&payload)?;

@@ -9,7 +9,7 @@ use chrono::SubsecRound;
 use super::{
     identity,
     login::{self, Callback, Login},
-    tokens::{self, Tokens},
+    tokens::{self, Holder, Tokens},
 };
 use crate::{
     audit, codes,
@@ -77,6 +77,7 @@ pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<Fin
     let state = login::open(deps, callback)?;
     let Login::Device { user_code } = &state.login else { return Err(Error::InvalidState) };
     deps.attempts.count(user_code)?;
+    login::must_be_from_its_provider(deps, &state, callback).await?;
     if let Err(refused) = login::must_be_allowed(callback) {
         if login::is_denied(callback) {
             // DiracX lets the device ask on until the code expires
@@ -125,10 +126,12 @@ pub(crate) async fn redeem(deps: &Deps, device_code: &str, client_id: &str) -> R
     let subject = login::stored_subject(flow.id_token.as_ref(), "device")?;
     let config = deps.config()?;
     let grant = identity::grant(&config, deps.scope(&flow.scope, &config)?, subject)?;
-    let (kept, claims) = tokens::first_refresh_token(deps, &grant, &flow.scope);
+    let holder = Holder { grant: &grant, scope: &flow.scope, config: &config };
+    let (kept, draft) = tokens::first(deps, &holder)?;
+    let jti = kept.jti;
     if !deps.store().redeem_device_flow(&hashed, kept).await? {
         return Err(Error::CodeUsed);
     }
-    audit::login("device flow", &grant, claims.jti);
-    tokens::with_new_refresh_token(deps, grant, &claims)
+    audit::login("device flow", &grant, jti);
+    draft.sign(deps)
 }

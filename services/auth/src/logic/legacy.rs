@@ -8,7 +8,7 @@ use chrono::Duration;
 
 use super::{
     identity,
-    tokens::{self, Tokens},
+    tokens::{self, Holder, Tokens},
 };
 use crate::{
     audit, codes,
@@ -51,11 +51,12 @@ pub(crate) async fn exchange(deps: &Deps, ask: &Ask) -> Result<Tokens> {
         config.vo(&scope.vo).and_then(|vo| vo.sub_of(&ask.preferred_username)).ok_or(Error::LegacyAsk)?;
     let grant = identity::grant(&config, scope, subject)?;
     let exp = (deps.clock.now() + lifetime).timestamp();
-    let (kept, mut claims) = tokens::refresh_token(deps, &grant, &ask.scope, exp);
-    claims.legacy_exchange = true;
+    let holder = Holder { grant: &grant, scope: &ask.scope, config: &config };
+    let (kept, draft) = tokens::first_legacy(deps, &holder, exp)?;
+    let jti = kept.jti;
     deps.store().insert_refresh_token(kept).await?;
-    audit::login("legacy exchange", &grant, claims.jti);
-    tokens::with_new_refresh_token(deps, grant, &claims)
+    audit::login("legacy exchange", &grant, jti);
+    draft.sign(deps)
 }
 
 fn lifetime(asked: Option<i64>, default: Duration) -> Result<Duration> {

@@ -41,6 +41,8 @@ pub(crate) struct Callback {
     pub(crate) at: String,
     pub(crate) error: String,
     pub(crate) error_description: String,
+    /// Who sent it back, or empty (RFC 9207).
+    pub(crate) issuer: String,
 }
 
 /// What the identity provider told about the person.
@@ -66,17 +68,28 @@ pub(crate) fn open(deps: &Deps, callback: &Callback) -> Result<State> {
     deps.settings.state_key.open(&callback.state)
 }
 
+/// Refuses what another provider sent: it could make a person log in with an answer meant for somebody else.
+pub(crate) async fn must_be_from_its_provider(deps: &Deps, state: &State, callback: &Callback) -> Result<()> {
+    let idp = provider(deps, &state.vo)?;
+    Ok(deps.identity_providers.check_answer(&idp, &callback.issuer).await?)
+}
+
 /// Whether the person, or the policy of the provider, said no to this login.
 pub(crate) fn is_denied(callback: &Callback) -> bool {
     callback.error == "access_denied"
 }
 
+/// What the provider says if it refuses the login.
+pub(crate) fn refusal(callback: &Callback) -> Option<Error> {
+    let cut = |text: &str| text.chars().take(MAX_TEXT).collect();
+    let (error, description) = (cut(&callback.error), cut(&callback.error_description));
+    (!callback.error.is_empty()).then(|| Error::Idp(IdpError::LoginRefused { error, description }.into()))
+}
+
 /// Refuses if the provider did, and what no provider sends.
 pub(crate) fn must_be_allowed(callback: &Callback) -> Result<()> {
-    if !callback.error.is_empty() {
-        let cut = |text: &str| text.chars().take(MAX_TEXT).collect();
-        let (error, description) = (cut(&callback.error), cut(&callback.error_description));
-        return Err(Error::Idp(IdpError::LoginRefused { error, description }.into()));
+    if let Some(refused) = refusal(callback) {
+        return Err(refused);
     }
     if callback.code.is_empty() || callback.code.len() > MAX_TEXT * 4 {
         return Err(Error::Field { field: "code", problem: "must be what the identity provider sent" });

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     identity::{self, subject_at_provider},
-    tokens::{self, Tokens},
+    tokens::{self, Holder, Tokens},
 };
 use crate::{
     audit,
@@ -43,16 +43,19 @@ pub(crate) async fn refresh(deps: &Deps, token: &str) -> Result<Tokens> {
     let subject = subject_at_provider(&stored.sub, &scope.vo)
         .ok_or_else(|| Error::NotRegistered { vo: scope.vo.clone(), sub: stored.sub.clone() })?;
     let grant = identity::grant(&config, scope, subject)?;
+    let holder = Holder { grant: &grant, scope: &stored.scope, config: &config };
     if claims.legacy_exchange {
+        let draft = tokens::again(deps, &holder, &claims, token)?;
         audit::refreshed(&grant, claims.jti, None);
-        return tokens::with_refresh_token(deps, grant, token.to_owned());
+        return draft.sign(deps);
     }
-    let (kept, successor) = tokens::refresh_token(deps, &grant, &stored.scope, claims.exp);
+    let (kept, draft) = tokens::next(deps, &holder, &claims)?;
+    let successor = kept.jti;
     if !deps.store().rotate_refresh_token(claims.jti, kept).await? {
         return Err(reused(&stored.sub, claims.jti, 0));
     }
-    audit::refreshed(&grant, claims.jti, Some(successor.jti));
-    tokens::with_new_refresh_token(deps, grant, &successor)
+    audit::refreshed(&grant, claims.jti, Some(successor));
+    draft.sign(deps)
 }
 
 /// Revokes the token that somebody gives back. What is no token of ours, or no good any more, is fine.

@@ -62,6 +62,7 @@ impl AuthService for Auth {
             code: request.code,
             state: request.state,
             at: request.callback_url,
+            issuer: request.issuer,
             error: request.error,
             error_description: request.error_description,
         };
@@ -99,6 +100,7 @@ impl AuthService for Auth {
             code: request.code,
             state: request.state,
             at: request.callback_url,
+            issuer: request.issuer,
             error: request.error,
             error_description: request.error_description,
         };

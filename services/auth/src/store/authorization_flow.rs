@@ -95,6 +95,21 @@ impl AuthorizationFlows for Store {
         unit.await?.map(AuthorizationFlow::try_from).transpose()
     }
 
+    async fn deny_authorization_flow(&self, id: Uuid, begun_after: DateTime<Utc>) -> DbResult<bool> {
+        let unit = self.0.write(deadline(), move |tx| {
+            let pending = flow::authorization_flows
+                .filter(flow::uuid.eq(key(id)))
+                .filter(flow::status.eq(FlowStatus::Pending.as_str()))
+                .filter(flow::creation_time.gt(UtcTime::from(begun_after)));
+            let denied = flow::status.eq(FlowStatus::Error.as_str());
+            async move {
+                    DbResult::Ok(diesel::update(pending).set(denied).execute(tx.on(DB).await?).await? == 1)
+                }
+                .boxed()
+        });
+        unit.await
+    }
+
     async fn finish_authorization_flow(
         &self,
         id: Uuid,

@@ -93,6 +93,8 @@ pub(crate) trait AuthorizationFlows: Send + Sync {
         hashed_code: &str,
         begun_after: DateTime<Utc>,
     ) -> DbResult<Option<AuthorizationFlow>>;
+    /// Ends a pending login, begun after `begun_after`, without a code. False if there is none.
+    async fn deny_authorization_flow(&self, id: Uuid, begun_after: DateTime<Utc>) -> DbResult<bool>;
     /// Makes a pending login, begun after `begun_after`, ready. False if there is none.
     async fn finish_authorization_flow(
         &self,

@@ -148,3 +148,50 @@ async fn a_code_that_the_provider_refuses_is_an_invalid_code() {
     let sentence = "Failed to contact IAM server";
     expect(down, Code::Unavailable, Reason::IdentityProviderFailed, sentence);
 }
+
+async fn refused(world: &World, error: &str, state: &str) -> Result<Url, Status> {
+    let request = pb::FinishAuthorizationRequest {
+        state: state.to_owned(),
+        callback_url: CALLBACK.to_owned(),
+        error: error.to_owned(),
+        error_description: "no \"thanks\"\u{e9}".to_owned(),
+        ..Default::default()
+    };
+    let finished = world.auth.clone().finish_authorization(request).await?.into_inner();
+    Ok(finished.redirect_url.parse().unwrap())
+}
+
+on_both_backends! {
+    async fn a_program_learns_that_its_login_was_denied_and_the_login_is_over(place: TestDatabase) {
+        let world = World::on(place).await;
+        for (error, told) in [
+            ("access_denied", "access_denied"),
+            ("temporarily_unavailable", "temporarily_unavailable"),
+            ("invalid_scope", "server_error"),
+        ] {
+            let visit = visit(&world, Mode::Good).await;
+            let url = refused(&world, error, &visit.state).await.unwrap();
+            assert!(url.as_str().starts_with(REDIRECT), "{url}");
+            let sentence = format!("The identity provider refused the login: {error} (no ?thanks??)");
+            let expected = [("error", told), ("error_description", &sentence), ("state", "mine & only mine#")];
+            let query: Vec<_> = url.query_pairs().into_owned().collect();
+            assert_eq!(query, expected.map(|(name, value)| (name.to_owned(), value.to_owned())));
+
+            let sentence = "Invalid state";
+            let after_all = finish(&world, &visit).await;
+            expect(after_all, Code::InvalidArgument, Reason::InvalidGrant, sentence);
+            let again = refused(&world, error, &visit.state).await;
+            expect(again, Code::InvalidArgument, Reason::InvalidGrant, sentence);
+        }
+    }
+
+    async fn who_denies_nothing_that_is_there_goes_nowhere(place: TestDatabase) {
+        let world = World::on(place).await;
+        let old = visit(&world, Mode::Good).await;
+        world.clock.advance(chrono::Duration::seconds(301));
+        for state in [old.state.as_str(), "garbage", ""] {
+            let nothing = refused(&world, "access_denied", state).await;
+            expect(nothing, Code::InvalidArgument, Reason::InvalidGrant, "Invalid state");
+        }
+    }
+}

@@ -7,7 +7,7 @@ use diracx_core::{Clock, Reason};
 use diracx_proto::auth::v1 as pb;
 use diracx_server::{
     KeyStore, TokenMinter,
-    token::{Algorithm, KeyKind, rotate_key},
+    token::{Algorithm, IssuedToken, KeyKind, rotate_key},
 };
 use serde_json::{Value, json};
 use tonic::{Code, Status};
@@ -68,6 +68,21 @@ async fn a_component_gets_its_own_token_for_what_is_its_own() {
 
     let other = ask(&auth, "tasks", jobs.says(&claims(&world, "jobs"))).await;
     expect(other, Code::PermissionDenied, Reason::Forbidden, "The assertion is that of jobs");
+}
+
+#[tokio::test]
+async fn a_component_without_the_key_store_asks_for_its_token_by_itself() {
+    let world = World::on_sqlite().await;
+    let tasks = Component::new(&world, KeyKind::P256);
+    let listed = json!({"tasks": tasks.keys.public_jwks()}).to_string();
+    let keys = Arc::new(ComponentKeys::parse(&listed).unwrap());
+    let auth = world.served_with_settings(|settings| settings.component_keys = keys);
+
+    let show = Arc::new(diracx_client::issue_component_token(auth.clone(), "tasks"));
+    let issuer = &world.issuer.settings().issuer;
+    let token = IssuedToken::new("tasks", issuer, tasks.keys, show, Arc::new(world.clock.clone()));
+    let clean = World::with_token(pb::CleanExpiredFlowsRequest::default(), &token.get().await.unwrap());
+    diracx_client::auth(auth).clean_expired_flows(clean).await.expect("tasks may clean");
 }
 
 #[tokio::test]

@@ -55,6 +55,7 @@ struct Inner {
     key: SigningKey,
     codes: HashMap<String, Approval>,
     down: bool,
+    discovered: Value,
     discoveries: usize,
     key_fetches: usize,
 }
@@ -111,6 +112,7 @@ impl TestIdp {
             key: SigningKey::new("first"),
             codes: HashMap::new(),
             down: false,
+            discovered: json!({}),
             discoveries: 0,
             key_fetches: 0,
         };
@@ -147,6 +149,11 @@ impl TestIdp {
         self.inner().down = down;
     }
 
+    /// The discovery document says something else from now on.
+    pub(crate) fn announce(&self, members: Value) {
+        self.inner().discovered = members;
+    }
+
     /// The provider changes its key; the new one may go by the old id.
     pub(crate) fn change_key(&self, kid: &str) {
         self.inner().key = SigningKey::new(kid);
@@ -166,14 +173,17 @@ async fn discovery(State(idp): State<TestIdp>) -> Response {
         return StatusCode::SERVICE_UNAVAILABLE.into_response();
     }
     let base = &inner.base;
-    Json(json!({
+    let mut document = json!({
         "issuer": base,
         "authorization_endpoint": format!("{base}/authorize"),
         "token_endpoint": format!("{base}/token"),
         "jwks_uri": format!("{base}/jwks"),
         "id_token_signing_alg_values_supported": ["ES256"],
-    }))
-    .into_response()
+    });
+    for (name, value) in inner.discovered.as_object().unwrap() {
+        document[name] = value.clone();
+    }
+    Json(document).into_response()
 }
 
 async fn jwks(State(idp): State<TestIdp>) -> Json<Value> {

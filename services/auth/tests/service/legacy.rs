@@ -9,7 +9,7 @@ use crate::world::{World, expect};
 
 const KEY: &str = "Bearer diracx:legacy:a2V5IG9mIGEgRElSQUMgc2VydmVy";
 
-fn ask(user: &str, scope: &str) -> pb::ExchangeLegacyTokenRequest {
+pub(crate) fn ask(user: &str, scope: &str) -> pb::ExchangeLegacyTokenRequest {
     pb::ExchangeLegacyTokenRequest {
         authorization: KEY.to_owned(),
         preferred_username: user.to_owned(),
@@ -18,7 +18,7 @@ fn ask(user: &str, scope: &str) -> pb::ExchangeLegacyTokenRequest {
     }
 }
 
-async fn exchange(
+pub(crate) async fn exchange(
     world: &World,
     ask: pb::ExchangeLegacyTokenRequest,
 ) -> Result<pb::ExchangeLegacyTokenResponse, Status> {

@@ -58,9 +58,12 @@ on_both_backends! {
         place: TestDatabase
     ) {
         let world = World::on(place).await;
-        for _ in 0..5 {
+        let replica = world.restarted().await;
+        for round in 0..20 {
             let token = world.log_in("sub-alice").await.refresh_token;
-            let (one, other) = tokio::join!(world.refresh(&token), world.refresh(&token));
+            // at one process, and at two
+            let at = if round % 2 == 0 { &world.auth } else { &replica };
+            let (one, other) = tokio::join!(world.refresh(&token), refresh_with(at, &token));
             let (good, bad): (Vec<_>, Vec<_>) = [one, other].into_iter().partition(Result::is_ok);
             assert_eq!((good.len(), bad.len()), (1, 1));
             for refused in bad {

@@ -1,21 +1,22 @@
 //! Whatever happens to a session, it never becomes two.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    pin::pin,
-};
+use std::{cell::Cell, collections::BTreeMap, pin::pin};
 
 use diracx_proto::auth::v1::{self as pb, RefreshTokenStatus};
+use diracx_testkit::TestDatabase;
 use proptest::prelude::*;
 
-use crate::world::{Auth, SCOPE, World, refresh_with};
+use crate::{
+    idp::Mode,
+    world::{Auth, World, refresh_with},
+};
 
 /// What can happen. The number picks a token among all that were ever given out.
 #[derive(Debug, Clone)]
 enum Event {
     /// It is used.
     Refresh(usize),
-    /// It is used twice at the same instant.
+    /// It is used twice at the same instant, at two processes.
     Twice(usize),
     /// It is used, and the answer never arrives.
     HangUp(usize),
@@ -42,48 +43,47 @@ fn event() -> impl Strategy<Value = Event> {
 struct Story<'w> {
     world: &'w World,
     auth: Auth,
-    manager: String,
-    /// Tokens given out, newest first, with the login that they come from.
-    tokens: Vec<(String, usize)>,
-    /// The login of every id that was ever seen.
-    families: BTreeMap<String, usize>,
-    logins: usize,
+    /// Another process on the same database.
+    replica: Auth,
+    manager: &'w str,
+    /// Tokens given out, newest first.
+    tokens: Vec<String>,
+    /// Logins of all stories.
+    logins: &'w Cell<u32>,
+}
+
+/// The scope of the login of this number: always the same scope, written so that it tells the number. The descendants of
+/// a login are known by it, whenever they appear.
+fn scope(login: u32) -> String {
+    let digit = |bit: u32| if (login >> bit) & 1 == 0 { " vo:lhcb" } else { " property:NormalUser" };
+    (0..16).map(digit).fold("vo:lhcb".to_owned(), |scope, digit| scope + digit)
 }
 
 impl Story<'_> {
     async fn happen(&mut self, event: &Event) {
-        let family = match event {
-            Event::Restart => {
-                self.auth = self.world.restarted().await;
-                return;
-            }
+        match event {
+            Event::Restart => self.auth = self.world.restarted().await,
             Event::LogIn => {
-                self.logins += 1;
-                let tokens = self.world.log_in("sub-alice").await;
-                self.tokens.insert(0, (tokens.refresh_token, self.logins));
-                self.logins
+                let login = self.logins.replace(self.logins.get() + 1);
+                let begun = self.world.begin(&scope(login)).await.unwrap();
+                let visit = self.world.visit(&begun.user_code, "sub-alice", Mode::Good).await.unwrap();
+                self.world.finish(&visit).await.unwrap();
+                let tokens = self.world.poll(&begun.device_code).await.unwrap();
+                self.tokens.insert(0, tokens.refresh_token);
             }
             Event::Refresh(which) | Event::Twice(which) | Event::HangUp(which) | Event::GiveBack(which) => {
-                let Some((token, family)) = self.tokens.get(*which % self.tokens.len().max(1)).cloned()
-                else {
-                    return;
-                };
-                self.use_token(event, &token, family).await;
-                family
+                if let Some(token) = self.tokens.get(*which % self.tokens.len().max(1)).cloned() {
+                    self.use_token(event, &token).await;
+                }
             }
-        };
-        // a unit of work whose caller has gone ends before one that begins now
-        self.world.begin(SCOPE).await.unwrap();
-        for jti in self.live().await {
-            self.families.entry(jti).or_insert(family);
         }
     }
 
-    async fn use_token(&mut self, event: &Event, token: &str, family: usize) {
+    async fn use_token(&mut self, event: &Event, token: &str) {
         let answers = match event {
             Event::Twice(_) => {
                 let (one, other) =
-                    tokio::join!(refresh_with(&self.auth, token), refresh_with(&self.auth, token));
+                    tokio::join!(refresh_with(&self.auth, token), refresh_with(&self.replica, token));
                 vec![one, other]
             }
             Event::HangUp(_) => {
@@ -100,48 +100,56 @@ impl Story<'_> {
         };
         let good: Vec<_> = answers.into_iter().flatten().collect();
         assert!(good.len() <= 1, "one token was exchanged twice");
-        self.tokens.splice(0..0, good.into_iter().map(|tokens| (tokens.refresh_token, family)));
+        self.tokens.splice(0..0, good.into_iter().map(|tokens| tokens.refresh_token));
     }
 
-    /// The ids of all tokens that can be used.
-    async fn live(&self) -> BTreeSet<String> {
+    /// How many tokens of each login can be used.
+    async fn live(&self) -> BTreeMap<String, usize> {
         let request = pb::ListRefreshTokensRequest { page_size: 10_000, ..Default::default() };
-        let request = World::with_token(request, &self.manager);
+        let request = World::with_token(request, self.manager);
         let all = self.auth.clone().list_refresh_tokens(request).await.unwrap().into_inner().refresh_tokens;
-        all.into_iter().filter(|t| t.status() == RefreshTokenStatus::Created).map(|t| t.jti).collect()
+        let mut live = BTreeMap::new();
+        for token in all.into_iter().filter(|token| token.status() == RefreshTokenStatus::Created) {
+            *live.entry(token.scope).or_default() += 1;
+        }
+        live
     }
 }
 
 #[test]
-fn no_refresh_token_ever_has_two_live_descendants() {
+fn no_refresh_token_ever_has_two_live_descendants_on_sqlite() {
+    no_refresh_token_ever_has_two_live_descendants(TestDatabase::sqlite());
+}
+
+#[test]
+fn no_refresh_token_ever_has_two_live_descendants_on_mariadb() {
+    no_refresh_token_ever_has_two_live_descendants(TestDatabase::mariadb());
+}
+
+fn no_refresh_token_ever_has_two_live_descendants(place: TestDatabase) {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let world = runtime.block_on(World::on_sqlite());
+    let world = runtime.block_on(World::on(place));
+    let replica = runtime.block_on(world.restarted());
     let mut claims = world.issuer.claims("alice").unwrap();
     claims.dirac_properties = vec!["ProxyManagement".to_owned()];
     let manager = world.issuer.minter().mint(&claims).unwrap();
+    let logins = Cell::new(0);
     let check = |events: Vec<Event>| {
         runtime.block_on(async {
+            let (auth, replica) = (world.auth.clone(), replica.clone());
             let mut story = Story {
                 world: &world,
-                auth: world.auth.clone(),
-                manager: manager.clone(),
+                auth,
+                replica,
+                manager: &manager,
                 tokens: Vec::new(),
-                families: BTreeMap::new(),
-                logins: 0,
+                logins: &logins,
             };
-            for jti in story.live().await {
-                // what an earlier story left behind
-                story.families.insert(jti, usize::MAX);
-            }
             story.happen(&Event::LogIn).await;
             for event in &events {
                 story.happen(event).await;
-                let mut alive = BTreeMap::<usize, usize>::new();
-                for jti in story.live().await {
-                    *alive.entry(story.families[&jti]).or_default() += 1;
-                }
-                alive.remove(&usize::MAX);
-                assert!(alive.values().all(|count| *count <= 1), "after {event:?}: {alive:?}");
+                let live = story.live().await;
+                assert!(live.values().all(|count| *count <= 1), "after {event:?}: {live:?}");
             }
         });
     };

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diracx_auth::{AuthDb, Deps, StateKey, settings::AuthSettings};
+use diracx_auth::{AuthDb, Deps, StateKey, TokenPolicies, settings::AuthSettings};
 use diracx_client::{AnyChannel, ConfigFollower, in_process};
 use diracx_core::{Reason, config::Config};
 use diracx_db::DbUrl;
@@ -111,6 +111,19 @@ impl World {
         client_with(&self.db, &self.clock, &self.issuer, token, document(&self.idp.base), |_| ())
     }
 
+    /// An installation whose extension has something to say in tokens.
+    pub(crate) fn with_policies(self, policies: TokenPolicies) -> Self {
+        Self { auth: self.client_with_policies(policies), ..self }
+    }
+
+    /// The same installation with another extension.
+    pub(crate) fn client_with_policies(&self, policies: TokenPolicies) -> Auth {
+        let token = self.issuer.settings().clone();
+        let mut deps = deps(&self.db, &self.clock, token, document(&self.idp.base), |_| ());
+        deps.token_policies = policies;
+        served(deps, &self.issuer)
+    }
+
     /// The same installation after its process was started again.
     pub(crate) async fn restarted(&self) -> Auth {
         let db = AuthDb::open(&self.url, 4).await.unwrap();
@@ -123,6 +136,12 @@ impl World {
         change: impl FnOnce(&mut AuthSettings),
     ) -> AuthServiceClient<AnyChannel> {
         client(&self.db, &self.clock, &self.issuer, document(&self.idp.base), change)
+    }
+
+    /// The same installation after its settings were changed, for a client of another kind.
+    pub(crate) fn served_with_settings(&self, change: impl FnOnce(&mut AuthSettings)) -> AnyChannel {
+        let token = self.issuer.settings().clone();
+        channel(deps(&self.db, &self.clock, token, document(&self.idp.base), change), &self.issuer)
     }
 
     pub(crate) async fn begin(&self, scope: &str) -> Result<Login, Status> {
@@ -220,6 +239,16 @@ fn client_with(
     document: Value,
     change: impl FnOnce(&mut AuthSettings),
 ) -> Auth {
+    served(deps(db, clock, token, document, change), issuer)
+}
+
+fn deps(
+    db: &AuthDb,
+    clock: &MockClock,
+    token: TokenSettings,
+    document: Value,
+    change: impl FnOnce(&mut AuthSettings),
+) -> Deps {
     let config = ConfigFollower::fixed(Config::from_value(document).unwrap());
     let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
     let mut settings = AuthSettings {
@@ -228,7 +257,14 @@ fn client_with(
         ..AuthSettings::new(key)
     };
     change(&mut settings);
-    let deps = Deps::new(db.clone(), config, Arc::new(clock.clone()), settings, token).unwrap();
+    Deps::new(db.clone(), config, Arc::new(clock.clone()), settings, token).unwrap()
+}
+
+fn served(deps: Deps, issuer: &TestIssuer) -> Auth {
+    diracx_client::auth(channel(deps, issuer))
+}
+
+fn channel(deps: Deps, issuer: &TestIssuer) -> AnyChannel {
     let stack = Stack {
         access: Arc::new(diracx_auth::access().unwrap()),
         verifier: issuer.verifier(),
@@ -236,7 +272,7 @@ fn client_with(
         limits: Limits::default(),
         metrics: Metrics::default(),
     };
-    diracx_client::auth(in_process(diracx_auth::service(deps, &stack)))
+    in_process(diracx_auth::service(deps, &stack))
 }
 
 /// Compares a refusal with code, reason and sentence.

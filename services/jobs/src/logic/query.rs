@@ -1,7 +1,10 @@
 //! Which jobs a search finds for whom.
 
 use diracx_core::search::{Filter, Search, Summary, Table};
-use diracx_db::search::Plan;
+use diracx_db::{
+    Deadline,
+    search::{Plan, Position, Rows},
+};
 
 use crate::{
     Deps,
@@ -35,12 +38,39 @@ impl JobSearch {
     }
 }
 
-/// The jobs that the caller may see and the search finds.
-pub async fn search(deps: &Deps, scope: &JobScope, search: JobSearch, total: bool) -> Result<Found> {
-    let JobSearch { mut search, history } = search;
+/// Where an answer begins.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Place {
+    /// Behind so many rows.
+    Skip(u64),
+    /// Behind a row.
+    Behind(Position),
+}
+
+/// The search, restricted to what the caller may see; it begins at `place`. `None` if the search has no such place.
+pub fn plan(scope: &JobScope, mut search: Search, place: Option<Place>) -> Result<Option<Plan>> {
     restrict(scope, &mut search.filters);
-    let plan = Plan::search(&JOBS, &search)?.counted(total);
-    deps.store.search(crate::deadline(), plan, history).await
+    if let (Some(page), Some(Place::Skip(rows))) = (&mut search.page, &place) {
+        page.skip = page.skip.saturating_add(*rows);
+    }
+    let plan = Plan::search(&JOBS, &search)?;
+    Ok(match place {
+        Some(Place::Behind(position)) => plan.after(position),
+        _ => Some(plan),
+    })
+}
+
+/// Some of the jobs of a plan, and with `history` what was recorded of them.
+pub async fn page(deps: &Deps, deadline: Deadline, plan: Plan, history: bool) -> Result<Found> {
+    deps.store.search(deadline, plan, history).await
+}
+
+/// Where the rows go on behind these.
+pub fn place_behind(plan: &Plan, rows: &Rows) -> Place {
+    match &rows.end {
+        Some(end) => Place::Behind(end.clone()),
+        None => Place::Skip(plan.page().map_or(0, |page| page.skip) + rows.table.rows.len() as u64),
+    }
 }
 
 /// How many such jobs there are.
@@ -49,7 +79,8 @@ pub async fn summarise(deps: &Deps, scope: &JobScope, mut summary: Summary) -> R
     deps.store.summarise(crate::deadline(), Plan::summary(&JOBS, &summary)?).await
 }
 
-fn restrict(scope: &JobScope, filters: &mut Vec<Filter>) {
+/// Adds what keeps a search within the scope.
+pub(super) fn restrict(scope: &JobScope, filters: &mut Vec<Filter>) {
     let only = |column: &str, value: &str| Filter::equals(column, value);
     match scope {
         JobScope::All => {}

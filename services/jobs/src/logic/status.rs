@@ -20,6 +20,6 @@ pub async fn apply(
     let jobs: Vec<JobId> = permit.into_jobs();
     debug_assert_eq!(jobs.len(), updates.jobs.len());
     let mut changes: BTreeMap<JobId, StatusChange> =
-        deps.store.set_statuses(crate::deadline(), updates, deps.clock.now()).await?;
+        deps.store.set_statuses(crate::deadline(), updates, deps.config.current()?, deps.clock.now()).await?;
     Ok(jobs.into_iter().map(|job| (job, changes.remove(&job).ok_or(Error::JobNotFound(job)))).collect())
 }

@@ -1,4 +1,4 @@
-//! The status machine of a job, as one pure function from what is stored and what was reported
+//! The status machine of a job: a table, and one pure function from what is stored and what was reported
 //! to what is to be written.
 
 use std::fmt;
@@ -6,33 +6,82 @@ use std::fmt;
 use chrono::{DateTime, DurationRound, TimeDelta, Utc};
 use diracx_core::{JobId, JobStatus};
 
+use Effect::{Ends, Kills, LeavesQueue, Queued, RunsOnHeartbeat, RunsOnNews, Starts};
 use JobStatus::{
     Checking, Completed, Completing, Deleted, Done, Failed, Killed, Matched, Received, Rescheduled, Running,
     Scouting, Staging, Stalled, Submitting, Waiting,
 };
 
-/// Where a job may go from a status. Anything else leaves it where it is.
+/// What a status means for a job beyond its name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// The first report of it is when the payload started.
+    Starts,
+    /// The first report of it is when the payload ended.
+    Ends,
+    /// The job stands in a task queue, and leaves it with this status.
+    Queued,
+    /// The job leaves its task queue, if it stands in one all the same.
+    LeavesQueue,
+    /// Whoever runs the job is told to stop, at every report.
+    Kills,
+    /// A heartbeat makes the job Running.
+    RunsOnHeartbeat,
+    /// Any news make the job Running, unless they say otherwise.
+    RunsOnNews,
+}
+
+/// A row of the status machine.
+#[derive(Debug)]
+pub struct Row {
+    /// A job in this status,
+    pub status: JobStatus,
+    /// may go to these. Anything else leaves it where it is.
+    pub next: &'static [JobStatus],
+    /// And this goes with being there.
+    pub effects: &'static [Effect],
+}
+
+/// The status machine, in the order of a job's life. `docs/reference/job-status.md` is written from it.
 ///
+/// Two things are stronger than it: `force`, and rescheduling, which takes a job from anywhere to Received.
 /// `Deleted` is the end: DiracX lists nothing for it either, but then lets it go anywhere.
+///
+/// # Source
+/// DIRACCommon `JobStatus.py`; the effects: DiracX `logic/jobs/status.py`.
+#[rustfmt::skip]
+pub static MACHINE: [Row; 16] = [
+    Row { status: Submitting,  next: &[Received, Checking, Deleted, Killed],                                    effects: &[] },
+    Row { status: Received,    next: &[Scouting, Checking, Staging, Waiting, Failed, Deleted, Killed],          effects: &[LeavesQueue] },
+    Row { status: Checking,    next: &[Scouting, Staging, Waiting, Rescheduled, Failed, Deleted, Killed],       effects: &[] },
+    Row { status: Scouting,    next: &[Checking, Failed, Stalled, Killed],                                      effects: &[] },
+    Row { status: Staging,     next: &[Checking, Waiting, Failed, Killed],                                      effects: &[] },
+    Row { status: Waiting,     next: &[Matched, Rescheduled, Deleted, Killed],                                  effects: &[Queued] },
+    Row { status: Matched,     next: &[Running, Failed, Rescheduled, Killed],                                   effects: &[RunsOnHeartbeat] },
+    Row { status: Rescheduled, next: &[Waiting, Received, Deleted, Failed, Killed],                             effects: &[LeavesQueue] },
+    Row { status: Running,     next: &[Stalled, Done, Failed, Rescheduled, Completing, Killed, Received],       effects: &[Starts] },
+    Row { status: Stalled,     next: &[Running, Failed, Killed],                                                effects: &[RunsOnHeartbeat, RunsOnNews] },
+    Row { status: Completing,  next: &[Done, Failed, Completed, Stalled, Killed],                               effects: &[] },
+    Row { status: Completed,   next: &[Done, Failed],                                                           effects: &[Ends] },
+    Row { status: Done,        next: &[Deleted],                                                                effects: &[Ends] },
+    Row { status: Failed,      next: &[Rescheduled, Deleted],                                                   effects: &[Ends] },
+    Row { status: Killed,      next: &[Deleted],                                                                effects: &[Ends, Kills, LeavesQueue] },
+    Row { status: Deleted,     next: &[],                                                                       effects: &[Kills, LeavesQueue] },
+];
+
+/// The row of a status.
+pub fn row(status: JobStatus) -> &'static Row {
+    &MACHINE[status as usize]
+}
+
+/// Whether something goes with a status.
+pub fn has(status: JobStatus, effect: Effect) -> bool {
+    row(status).effects.contains(&effect)
+}
+
+/// Where a job may go from a status.
 pub fn allowed(from: JobStatus) -> &'static [JobStatus] {
-    match from {
-        Submitting => &[Received, Checking, Deleted, Killed],
-        Received => &[Scouting, Checking, Staging, Waiting, Failed, Deleted, Killed],
-        Checking => &[Scouting, Staging, Waiting, Rescheduled, Failed, Deleted, Killed],
-        Scouting => &[Checking, Failed, Stalled, Killed],
-        Staging => &[Checking, Waiting, Failed, Killed],
-        Waiting => &[Matched, Rescheduled, Deleted, Killed],
-        Matched => &[Running, Failed, Rescheduled, Killed],
-        Rescheduled => &[Waiting, Received, Deleted, Failed, Killed],
-        Running => &[Stalled, Done, Failed, Rescheduled, Completing, Killed, Received],
-        Stalled => &[Running, Failed, Killed],
-        Completing => &[Done, Failed, Completed, Stalled, Killed],
-        Completed => &[Done, Failed],
-        Done => &[Deleted],
-        Failed => &[Rescheduled, Deleted],
-        Killed => &[Deleted],
-        Deleted => &[],
-    }
+    row(from).next
 }
 
 /// Where a job is after somebody asked for a status: there if the machine allows it, else where it was.
@@ -54,6 +103,11 @@ impl StoredStatus {
     /// Reads the column.
     pub fn read(text: &str) -> Self {
         text.parse().map_or_else(|_| Self::Foreign(text.to_owned()), Self::Known)
+    }
+
+    /// Whether something goes with the status; nothing does with one that we do not know.
+    pub fn has(&self, effect: Effect) -> bool {
+        matches!(self, Self::Known(status) if has(*status, effect))
     }
 
     fn step(&self, asked: JobStatus) -> Self {
@@ -129,6 +183,8 @@ pub struct Plan {
     pub records: Vec<StatusRecord>,
     /// Whether the job's pilot is to be told to stop.
     pub kill: bool,
+    /// Whether the job leaves the task queue it stands in: it is not waiting any more.
+    pub leaves_queue: bool,
 }
 
 /// To the millisecond, as records keep their time.
@@ -156,9 +212,10 @@ pub fn plan(
     let last = current.last_record.unwrap_or(DateTime::<Utc>::MIN_UTC);
     let is_news = |update: &StatusRecord| to_millis(update.time) >= last;
     if updates.last().is_some_and(is_news) {
-        let mut at = match &current.status {
-            StoredStatus::Known(Stalled) => StoredStatus::Known(Running),
-            other => other.clone(),
+        let mut at = if current.status.has(RunsOnNews) {
+            StoredStatus::Known(Running)
+        } else {
+            current.status.clone()
         };
         for update in updates.iter_mut().filter(|update| is_news(update)) {
             if let Some(asked) = update.status {
@@ -182,8 +239,11 @@ pub fn plan(
         .filter(|update| update.source.starts_with("Job") || update.source == "Heartbeat")
         .map(|update| update.time)
         .next_back();
-    let kill = matches!(change.status, Some(StoredStatus::Known(Deleted | Killed)));
-    Plan { change, records: updates, kill }
+    let is = |effect| change.status.as_ref().is_some_and(|status| status.has(effect));
+    let kill = is(Kills);
+    let moved_on = change.status.is_some() && current.status.has(Queued) && !is(Queued);
+    let leaves_queue = is(LeavesQueue) || moved_on;
+    Plan { change, records: updates, kill, leaves_queue }
 }
 
 /// The first start and the first end that the updates tell of, by what they asked for and not by
@@ -192,16 +252,11 @@ fn exec_times(current: &CurrentStatus, updates: &[StatusRecord], change: &mut St
     let mut said = None;
     for update in updates {
         said = update.status.or(said);
-        match said {
-            Some(Running) if !current.has_started && change.start_exec_time.is_none() => {
-                change.start_exec_time = Some(update.time);
-            }
-            Some(Done | Completed | Failed | Killed)
-                if !current.has_ended && change.end_exec_time.is_none() =>
-            {
-                change.end_exec_time = Some(update.time);
-            }
-            _ => {}
+        let said_that = |effect| said.is_some_and(|status| has(status, effect));
+        if said_that(Starts) && !current.has_started && change.start_exec_time.is_none() {
+            change.start_exec_time = Some(update.time);
+        } else if said_that(Ends) && !current.has_ended && change.end_exec_time.is_none() {
+            change.end_exec_time = Some(update.time);
         }
     }
 }
@@ -216,135 +271,5 @@ pub struct StatusUpdates {
 }
 
 #[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn at(second: u32) -> DateTime<Utc> {
-        DateTime::from_timestamp(1_700_000_000 + i64::from(second), 0).unwrap()
-    }
-
-    fn current(status: JobStatus) -> CurrentStatus {
-        CurrentStatus {
-            status: StoredStatus::Known(status),
-            has_started: false,
-            has_ended: false,
-            last_record: Some(at(10)),
-        }
-    }
-
-    fn update(second: u32, status: Option<JobStatus>) -> StatusRecord {
-        StatusRecord {
-            time: at(second),
-            status,
-            minor_status: None,
-            application_status: None,
-            source: "Test".into(),
-        }
-    }
-
-    #[expect(clippy::unnecessary_wraps, reason = "what a change has")]
-    fn known(status: JobStatus) -> Option<StoredStatus> {
-        Some(StoredStatus::Known(status))
-    }
-
-    #[test]
-    fn what_the_machine_refuses_is_recorded_and_changes_nothing() {
-        let plan = plan(&current(Checking), vec![update(20, Some(Done))], false, at(21));
-        assert_eq!(plan.change.status, known(Checking));
-        assert_eq!(plan.records[0].status, Some(Checking));
-        assert_eq!(plan.records[0].source, "Test(SM)");
-        // As DiracX has it: the end is taken from what was asked for.
-        assert_eq!(plan.change.end_exec_time, Some(at(20)));
-    }
-
-    #[test]
-    fn a_life_in_one_call_is_walked_step_by_step() {
-        let updates = vec![
-            update(23, Some(Running)),
-            update(21, Some(Waiting)),
-            update(24, Some(Done)),
-            update(22, Some(Matched)),
-        ];
-        let plan = plan(&current(Checking), updates, false, at(30));
-        assert_eq!(plan.change.status, known(Done));
-        assert_eq!(plan.change.start_exec_time, Some(at(23)));
-        assert_eq!(plan.change.end_exec_time, Some(at(24)));
-        assert_eq!(plan.change.last_update_time, Some(at(30)));
-        assert!(plan.records.iter().all(|record| record.source == "Test"));
-    }
-
-    #[test]
-    fn news_from_the_past_are_recorded_only() {
-        let plan = plan(&current(Done), vec![update(5, Some(Running))], false, at(30));
-        assert_eq!(plan.change.status, None);
-        assert_eq!(plan.change.last_update_time, None);
-        assert_eq!(plan.change.start_exec_time, Some(at(5)));
-        assert_eq!(plan.records.len(), 1);
-    }
-
-    #[test]
-    fn a_stalled_job_that_gives_a_sign_runs() {
-        let mut sign = update(20, None);
-        sign.source = "JobWrapper".into();
-        let plan = plan(&current(Stalled), vec![sign], false, at(21));
-        assert_eq!(plan.change.status, known(Running));
-        assert_eq!(plan.change.heart_beat_time, Some(at(20)));
-    }
-
-    #[test]
-    fn killing_tells_the_pilot_and_force_overrules_the_machine() {
-        assert!(plan(&current(Running), vec![update(20, Some(Killed))], false, at(21)).kill);
-        assert!(!plan(&current(Done), vec![update(20, Some(Killed))], false, at(21)).kill);
-        let forced = plan(&current(Done), vec![update(20, Some(Killed)), update(21, None)], true, at(22));
-        assert!(forced.kill);
-        assert_eq!(forced.change.status, known(Killed));
-    }
-
-    #[test]
-    fn a_foreign_status_can_be_left() {
-        let foreign = CurrentStatus { status: StoredStatus::Foreign("Limbo".into()), ..current(Done) };
-        assert_eq!(
-            plan(&foreign, vec![update(20, Some(Failed))], false, at(21)).change.status,
-            known(Failed)
-        );
-        assert_eq!(
-            plan(&foreign, vec![update(20, None)], false, at(21)).change.status,
-            Some(StoredStatus::Foreign("Limbo".into()))
-        );
-    }
-
-    fn any_status() -> impl Strategy<Value = JobStatus> {
-        prop::sample::select(JobStatus::ALL)
-    }
-
-    proptest! {
-        #[test]
-        fn without_force_a_job_walks_along_the_table_only(
-            from in any_status(),
-            asked in prop::collection::vec((0u32..40, prop::option::of(any_status())), 1..8),
-        ) {
-            let updates = asked.iter().map(|(second, status)| update(*second, *status)).collect();
-            let plan = plan(&current(from), updates, false, at(50));
-            let mut here = if from == Stalled { Running } else { from };
-            for record in plan.records.iter().filter(|record| record.time >= at(10)) {
-                if let Some(next) = record.status {
-                    prop_assert!(next == here || allowed(here).contains(&next), "{here} to {next}");
-                    here = next;
-                }
-            }
-            if let Some(status) = plan.change.status {
-                prop_assert_eq!(status, StoredStatus::Known(here));
-            }
-            prop_assert_eq!(plan.records.len(), asked.len());
-        }
-
-        #[test]
-        fn the_end_is_the_end(asked in prop::collection::vec((11u32..40, any_status()), 1..8)) {
-            let updates = asked.iter().map(|(second, status)| update(*second, Some(*status))).collect();
-            let plan = plan(&current(Deleted), updates, false, at(50));
-            prop_assert_eq!(plan.change.status, known(Deleted));
-        }
-    }
-}
+#[path = "transitions_tests.rs"]
+mod tests;

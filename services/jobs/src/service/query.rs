@@ -1,12 +1,19 @@
 //! Searching, counting and reading jobs.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use diracx_core::search::{Search, Summary};
-use diracx_proto::{Invalid, common::v1 as common, jobs::v1 as pb, status::of_item, time};
+use std::collections::BTreeMap;
+
+use diracx_core::{
+    JobId,
+    search::{Search, Summary, Table},
+};
+use diracx_proto::{Invalid, common::v1 as common, jobs::v1 as pb, search::page, status::of_item, time};
 use diracx_server::{identity, to_status};
 use tonic::{Request, Response, Status};
 
-use super::{job_ids, number};
+use super::{
+    job_ids, number,
+    token::{Binding, Token, no_such_place},
+};
 use crate::{
     Deps,
     error::Error,
@@ -21,66 +28,54 @@ pub(super) async fn search_jobs(
 ) -> Result<Response<pb::SearchJobsResponse>, Status> {
     let identity = identity(&request)?;
     let scope = policy::query(&identity, &*deps.config.current().map_err(to_status)?).map_err(to_status)?;
-    let request = request.into_inner();
-    let total = request.include_total;
-    let search = decode(request).map_err(to_status)?;
-    let page = search.search.page;
-    let history = search.history;
-    let found = query::search(deps, &scope, search, total).await.map_err(to_status)?;
+    let mut request = request.into_inner();
+    let include_total = std::mem::take(&mut request.include_total);
+    let page_token = std::mem::take(&mut request.page_token);
+    let paging = (std::mem::take(&mut request.page_size), std::mem::take(&mut request.skip));
+    let binding = Binding::of("SearchJobs", &request);
+    let token = Token::read("page_token", &page_token, binding).map_err(to_status)?;
+    let page = page(paging.0, paging.1).map_err(to_status)?;
 
-    let rows = found.table.rows.len() as u64;
-    let next_page_token = page
-        .filter(|page| rows == page.limit && found.table.total > page.skip + rows)
-        .map(|page| PageToken(page.skip + rows).write())
-        .unwrap_or_default();
-    let histories = if history {
-        (0..found.table.rows.len())
-            .filter_map(|row| number(&found.table, row))
-            .map(|job| pb::JobHistory {
-                job_id: job.get(),
-                records: found.histories.get(&job).into_iter().flatten().map(record).collect(),
-            })
-            .collect()
+    let history = request.include_history;
+    let search = Search { page: Some(page), ..Search::try_from(request).map_err(to_status)? };
+    let JobSearch { search, history } = accepted(search, history).map_err(to_status)?;
+    let plan = query::plan(&scope, search, token.map(|token| token.place))
+        .map_err(to_status)?
+        .ok_or_else(|| to_status(no_such_place("page_token")))?
+        .counted(include_total);
+    let found = query::page(deps, crate::deadline(), plan.clone(), history).await.map_err(to_status)?;
+
+    let next_page_token = if found.rows.more {
+        Token { place: query::place_behind(&plan, &found.rows), sent: 0 }.write(binding)
     } else {
-        Vec::new()
+        String::new()
     };
+    let table = found.rows.table;
     Ok(Response::new(pb::SearchJobsResponse {
-        total_size: total.then(|| i64::try_from(found.table.total).unwrap_or(i64::MAX)),
-        table: Some(common::Table::from(found.table)),
-        histories,
+        total_size: include_total.then(|| i64::try_from(table.total).unwrap_or(i64::MAX)),
+        histories: if history { histories(&table, &found.histories) } else { Vec::new() },
+        table: Some(common::Table::from(table)),
         next_page_token,
     }))
 }
 
-fn decode(request: pb::SearchJobsRequest) -> Result<JobSearch, Invalid> {
-    let (history, token) = (request.include_history, request.page_token.clone());
-    let mut search = Search::try_from(request)?;
-    if let (Some(page), false) = (&mut search.page, token.is_empty()) {
-        page.skip = page.skip.saturating_add(PageToken::read(&token)?.0);
-    }
+/// The search, if this version can do it.
+pub(super) fn accepted(search: Search, history: bool) -> Result<JobSearch, Invalid> {
     if search.filters.iter().any(|filter| filter.parameter() == "PilotStamp") {
         return Err(Invalid::search("search", "PilotStamp cannot be searched for in this version"));
     }
     Ok(JobSearch::new(search, history))
 }
 
-/// Where the next page begins; opaque to clients.
-struct PageToken(u64);
-
-impl PageToken {
-    fn write(&self) -> String {
-        URL_SAFE_NO_PAD.encode(format!("skip:{}", self.0))
-    }
-
-    fn read(text: &str) -> Result<Self, Invalid> {
-        URL_SAFE_NO_PAD
-            .decode(text)
-            .ok()
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|text| text.strip_prefix("skip:")?.parse().ok())
-            .map(Self)
-            .ok_or_else(|| Invalid::field("page_token", "is not one that this rpc gave"))
-    }
+/// What was recorded of the job of each row.
+pub(super) fn histories(table: &Table, found: &BTreeMap<JobId, Vec<HistoryRecord>>) -> Vec<pb::JobHistory> {
+    (0..table.rows.len())
+        .filter_map(|row| number(table, row))
+        .map(|job| pb::JobHistory {
+            job_id: job.get(),
+            records: found.get(&job).into_iter().flatten().map(record).collect(),
+        })
+        .collect()
 }
 
 pub(super) async fn summarise_jobs(

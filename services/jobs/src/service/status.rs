@@ -100,7 +100,7 @@ fn cut(mut text: String, characters: usize) -> String {
     text
 }
 
-fn encode(change: StatusChange) -> pb::JobStatusChange {
+pub(super) fn encode(change: StatusChange) -> pb::JobStatusChange {
     pb::JobStatusChange {
         status: change.status.and_then(|status| match status {
             StoredStatus::Known(status) => Some(pb::JobStatus::from(status).into()),

@@ -20,11 +20,7 @@ pub(super) async fn submit_jobs(
     let identity = identity(&request)?;
     let permit = policy::submit(&identity).map_err(to_status)?;
     let pb::SubmitJobsRequest { jdls, request_id } = request.into_inner();
-    if request_id.chars().count() > LONGEST_REQUEST_ID {
-        let problem = format!("has more than {LONGEST_REQUEST_ID} characters");
-        return Err(to_status(Invalid::field("request_id", problem)));
-    }
-    let request_id = (!request_id.is_empty()).then_some(request_id);
+    let request_id = checked_request_id(request_id).map_err(to_status)?;
     let submitted = submission::submit(deps, permit, jdls, request_id).await.map_err(to_status)?;
 
     tracing::info!(job.count = submitted.ids.len(), "accepted {} jobs", submitted.ids.len());
@@ -40,4 +36,13 @@ pub(super) async fn submit_jobs(
         })
         .collect();
     Ok(Response::new(pb::SubmitJobsResponse { jobs }))
+}
+
+/// The identity of a call, if it has one.
+pub(super) fn checked_request_id(request_id: String) -> Result<Option<String>, Invalid> {
+    if request_id.chars().count() > LONGEST_REQUEST_ID {
+        let problem = format!("has more than {LONGEST_REQUEST_ID} characters");
+        return Err(Invalid::field("request_id", problem));
+    }
+    Ok((!request_id.is_empty()).then_some(request_id))
 }

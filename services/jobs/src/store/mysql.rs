@@ -1,16 +1,8 @@
-//! The store on MySQL and MariaDB: the query code of this folder, compiled for it.
+//! The store on MySQL and MariaDB: the code of the folder `sql`, compiled for it.
 
 use diracx_db::mysql::{Conn, Databases, Tx, dialect, search, summary};
 
-#[path = "job.rs"]
-mod job;
-#[path = "job_command.rs"]
-mod job_command;
-#[path = "job_logging.rs"]
-mod job_logging;
-#[path = "submission_request.rs"]
-mod submission_request;
-#[path = "units.rs"]
-mod units;
+#[path = "sql/mod.rs"]
+mod sql;
 
-pub(super) use units::Store;
+pub(super) use sql::Store;

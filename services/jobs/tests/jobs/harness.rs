@@ -7,9 +7,13 @@ use diracx_client::{AnyChannel, ConfigFollower, in_process};
 use diracx_core::{Clock, JobStatus, config::Config, search::Filter};
 use diracx_jobs::{
     Deps,
+    logic::watch::Feed,
+    settings::SandboxSettings,
     store::{self, JobDatabases},
 };
-use diracx_proto::jobs::v1::{self as pb, jobs_service_client::JobsServiceClient};
+use diracx_proto::jobs::v1::{
+    self as pb, jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient,
+};
 use diracx_server::{
     Stack, limits::Limits, status::StatusInfo, telemetry::Metrics, version_gate::VersionGate,
 };
@@ -21,16 +25,21 @@ pub(crate) const HELLO: &str = r#"Executable = "/bin/echo"; Arguments = "hello";
 
 pub(crate) struct Jobs {
     pub(crate) client: JobsServiceClient<AnyChannel>,
+    pub(crate) sandboxes: SandboxesServiceClient<AnyChannel>,
+    /// Where their bytes are.
+    pub(crate) directory: tempfile::TempDir,
     pub(crate) databases: JobDatabases,
     pub(crate) clock: Arc<MockClock>,
+    pub(crate) deps: Deps,
     issuer: TestIssuer,
     _db: TestDatabase,
 }
 
 /// VO alpha shows its jobs to all its members, beta does not.
 fn config() -> Config {
+    let group = |properties: &[&str]| json!({"Properties": properties, "Users": []});
     let vo = json!({"DefaultGroup": "user", "IdP": {"URL": "http://idp.invalid", "ClientID": "x"}, "Users": {},
-        "Groups": {"user": {"Properties": ["NormalUser"], "Users": []}}});
+        "Groups": {"user": group(&["NormalUser"]), "team": group(&["JobSharing"])}});
     Config::from_value(json!({
         "DIRAC": {},
         "Registry": {"alpha": vo.clone(), "beta": vo},
@@ -44,13 +53,21 @@ impl Jobs {
         let databases = JobDatabases {
             job_db: db.url("JobDB").await,
             job_logging_db: db.url("JobLoggingDB").await,
+            task_queue_db: db.url("TaskQueueDB").await,
+            sandbox_metadata_db: db.url("SandboxMetadataDB").await,
             connections: 16,
         };
         store::migrate(&databases).await.unwrap();
         let clock = Arc::new(MockClock::at("2026-11-23T10:00:00.25Z".parse().unwrap()));
         let issuer = TestIssuer::new(clock.clone()).unwrap();
+        let store = store::open(&databases).await.unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let sandboxes = SandboxSettings::in_directory(directory.path());
         let deps = Deps {
-            store: store::open(&databases).await.unwrap(),
+            feed: Feed::start(store.clone(), clock.clone()),
+            store,
+            bytes: sandboxes.open(clock.clone()).await.unwrap(),
+            sandboxes: Arc::new(sandboxes),
             config: ConfigFollower::fixed(config()),
             clock: clock.clone(),
             most_jobs_at_once: 20,
@@ -62,8 +79,10 @@ impl Jobs {
             limits: Limits::default(),
             metrics: Metrics::default(),
         };
-        let client = JobsServiceClient::new(in_process(diracx_jobs::service(deps, &stack)));
-        Self { client, databases, clock, issuer, _db: db }
+        let channel = in_process(diracx_jobs::service(deps.clone(), &stack));
+        let client = JobsServiceClient::new(channel.clone());
+        let sandboxes = SandboxesServiceClient::new(channel);
+        Self { client, sandboxes, directory, databases, clock, deps, issuer, _db: db }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -74,7 +93,7 @@ impl Jobs {
         self.now() + TimeDelta::seconds(seconds)
     }
 
-    fn request<T>(&self, who: &str, message: T) -> tonic::Request<T> {
+    pub(crate) fn request<T>(&self, who: &str, message: T) -> tonic::Request<T> {
         self.issuer.actor(who).unwrap().request(message).unwrap()
     }
 
@@ -164,6 +183,54 @@ impl Jobs {
         Ok(self.client.clone().get_job_histories(self.request(who, request)).await?.into_inner().outcomes)
     }
 
+    pub(crate) async fn history_length(&self, who: &str, job: i64) -> usize {
+        match self.histories(who, &[job]).await.unwrap().remove(0).result.unwrap() {
+            pb::job_history_outcome::Result::History(history) => history.records.len(),
+            pb::job_history_outcome::Result::Error(error) => panic!("{error:?}"),
+        }
+    }
+
+    /// Patches metadata; for each patch the sentence of its error, if there is one.
+    pub(crate) async fn patch(
+        &self,
+        who: &str,
+        patches: Vec<pb::JobMetadataPatch>,
+    ) -> Result<Vec<Option<String>>, Status> {
+        let request = self.request(who, pb::PatchJobMetadataRequest { patches });
+        let outcomes = self.client.clone().patch_job_metadata(request).await?.into_inner().outcomes;
+        Ok(outcomes.into_iter().map(|outcome| outcome.error.map(|error| error.message)).collect())
+    }
+
+    pub(crate) async fn parameters(
+        &self,
+        who: &str,
+        jobs: &[i64],
+        names: &[&str],
+    ) -> Result<Vec<pb::JobParametersOutcome>, Status> {
+        let names = names.iter().map(|name| (*name).to_owned()).collect();
+        let request = self.request(who, pb::GetJobParametersRequest { job_ids: jobs.to_vec(), names });
+        Ok(self.client.clone().get_job_parameters(request).await?.into_inner().outcomes)
+    }
+
+    /// Removes jobs; for each the sentence of its error, if there is one.
+    pub(crate) async fn remove(&self, who: &str, jobs: &[i64]) -> Result<Vec<Option<String>>, Status> {
+        let request = self.request(who, pb::RemoveJobsRequest { job_ids: jobs.to_vec() });
+        let outcomes = self.client.clone().remove_jobs(request).await?.into_inner().outcomes;
+        assert!(outcomes.iter().map(|outcome| outcome.job_id).eq(jobs.iter().copied()));
+        Ok(outcomes.into_iter().map(|outcome| outcome.error.map(|error| error.message)).collect())
+    }
+
+    /// Has the task queues put in order, as a task does.
+    pub(crate) async fn maintain(
+        &self,
+        batch_size: i32,
+        page_token: &str,
+    ) -> Result<pb::MaintainTaskQueuesResponse, Status> {
+        let request = pb::MaintainTaskQueuesRequest { batch_size, page_token: page_token.to_owned() };
+        let request = self.component_request("tasks", request);
+        Ok(self.client.clone().maintain_task_queues(request).await?.into_inner())
+    }
+
     pub(crate) async fn descriptions(
         &self,
         who: &str,
@@ -214,23 +281,6 @@ fn table_rows(table: diracx_proto::common::v1::Table) -> Vec<Vec<String>> {
 
 /// The commands that wait for a job's pilot, straight from the table: no rpc of this version tells.
 pub(crate) async fn commands(databases: &JobDatabases, job: i64) -> Vec<String> {
-    use diesel::prelude::*;
-    #[derive(QueryableByName)]
-    struct Row {
-        #[diesel(sql_type = diesel::sql_types::Text)]
-        command: String,
-    }
-    let sql = format!("SELECT Command AS command FROM JobCommands WHERE JobID = {job}");
-    let rows: Vec<Row> = match &databases.job_db {
-        diracx_db::DbUrl::Sqlite(path) => {
-            let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
-            diesel::sql_query(sql).load(&mut conn).unwrap()
-        }
-        diracx_db::DbUrl::MySql(url) => {
-            use diesel_async::{AsyncConnection, RunQueryDsl};
-            let mut conn = diesel_async::AsyncMysqlConnection::establish(url).await.unwrap();
-            RunQueryDsl::load(diesel::sql_query(sql), &mut conn).await.unwrap()
-        }
-    };
-    rows.into_iter().map(|row| row.command).collect()
+    let sql = format!("SELECT Command AS cell FROM JobCommands WHERE JobID = {job}");
+    crate::sql::cells(&databases.job_db, &sql).await
 }

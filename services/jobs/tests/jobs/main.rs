@@ -3,6 +3,19 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
 
 mod harness;
+mod heartbeat;
+mod metadata;
+mod pages;
+mod plans;
 mod query;
+mod removal;
+mod reschedule;
+mod sandbox;
+mod sandbox_cleaning;
+mod seed;
+mod sql;
 mod status;
+mod streams;
 mod submission;
+mod task_queues;
+mod watch;

@@ -195,8 +195,8 @@ on_both_backends! {
 
     async fn what_this_version_does_not_serve_says_so(db: TestDatabase) {
         let jobs = Jobs::start(db).await;
-        let request = jobs.component_request("local-executor", pb::SendHeartbeatsRequest::default());
-        let error = jobs.client.clone().send_heartbeats(request).await.unwrap_err();
+        let request = jobs.component_request("tasks", pb::DeclareStalledJobsRequest::default());
+        let error = jobs.client.clone().declare_stalled_jobs(request).await.unwrap_err();
         assert_eq!(error.code(), tonic::Code::Unimplemented);
         let stamp = Filter::equals("PilotStamp", "x");
         assert_eq!(reason(jobs.finds("alice", vec![stamp]).await), "INVALID_SEARCH");

@@ -1,0 +1,120 @@
+//! `column IN (…)` with whole numbers, in a few forms that are prepared once.
+
+use diesel::{
+    expression::{AppearsOnTable, Expression, ValidGrouping},
+    query_builder::{AstPass, QueryFragment, QueryId},
+    result::QueryResult,
+    sql_types::{BigInt, Bool},
+};
+
+use super::{Bind, BindBackend};
+
+/// How many numbers a prepared form has. A list is filled up with its last number to the next of them: that changes
+/// nothing of what is found, and a connection does not collect a statement for every length.
+const LENGTHS: [usize; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
+
+/// The length of the prepared form that has room for so many.
+pub(super) fn prepared_length(count: usize) -> Option<usize> {
+    LENGTHS.into_iter().find(|length| count <= *length)
+}
+
+/// Whether the column has one of these numbers; of none: never.
+///
+/// diesel's own `eq_any` is prepared anew each time, which costs a server more than to find a row by its key.
+pub fn one_of<C>(column: C, numbers: impl IntoIterator<Item = i64>) -> OneOf<C> {
+    let mut numbers: Vec<Bind> = numbers.into_iter().map(Bind::Int).collect();
+    if let (Some(last), Some(length)) = (numbers.last().cloned(), prepared_length(numbers.len())) {
+        numbers.resize(length, last);
+    }
+    OneOf { column, numbers }
+}
+
+/// See [`one_of`].
+#[derive(Debug, Clone)]
+pub struct OneOf<C> {
+    column: C,
+    numbers: Vec<Bind>,
+}
+
+impl<C> QueryId for OneOf<C> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+
+impl<C: Expression<SqlType = BigInt>> Expression for OneOf<C> {
+    type SqlType = Bool;
+}
+
+impl<C, T> AppearsOnTable<T> for OneOf<C>
+where
+    C: AppearsOnTable<T>,
+    Self: Expression,
+{
+}
+
+impl<C: ValidGrouping<G>, G> ValidGrouping<G> for OneOf<C> {
+    type IsAggregate = C::IsAggregate;
+}
+
+impl<C: QueryFragment<DB>, DB: BindBackend> QueryFragment<DB> for OneOf<C> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        if self.numbers.is_empty() {
+            out.push_sql("1 = 0");
+            return Ok(());
+        }
+        if !LENGTHS.contains(&self.numbers.len()) {
+            out.unsafe_to_cache_prepared();
+        }
+        self.column.walk_ast(out.reborrow())?;
+        out.push_sql(" IN (");
+        for (place, number) in self.numbers.iter().enumerate() {
+            if place > 0 {
+                out.push_sql(", ");
+            }
+            DB::bind(&mut out, number)?;
+        }
+        out.push_sql(")");
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::{debug_query, mysql::Mysql, prelude::*, sqlite::Sqlite};
+
+    use super::*;
+
+    diesel::table! {
+        jobs (id) {
+            id -> BigInt,
+            site -> Text,
+        }
+    }
+
+    fn text(numbers: &[i64]) -> String {
+        let query = jobs::table.filter(one_of(jobs::id, numbers.iter().copied())).select(jobs::site);
+        debug_query::<Sqlite, _>(&query).to_string()
+    }
+
+    #[test]
+    fn a_list_is_filled_up_with_what_it_has() {
+        let select = "SELECT `jobs`.`site` FROM `jobs` WHERE";
+        assert_eq!(text(&[7]), format!("{select} `jobs`.`id` IN (?) -- binds: [7]"));
+        assert_eq!(
+            text(&[7, 8, 9]),
+            format!("{select} `jobs`.`id` IN (?, ?, ?, ?, ?) -- binds: [7, 8, 9, 9, 9]")
+        );
+        assert_eq!(text(&[]), format!("{select} 1 = 0 -- binds: []"));
+    }
+
+    #[test]
+    fn statements_of_the_prepared_lengths_are_kept_and_longer_ones_are_not() {
+        let kept = |count| {
+            let query = jobs::table.filter(one_of(jobs::id, 0..count));
+            let fragment: &dyn QueryFragment<Mysql> = &query;
+            fragment.is_safe_to_cache_prepared(&Mysql).unwrap()
+        };
+        assert!(kept(1) && kept(3) && kept(1_000));
+        assert!(!kept(1_001));
+    }
+}

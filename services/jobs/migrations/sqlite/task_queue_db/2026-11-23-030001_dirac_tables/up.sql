@@ -1,0 +1,76 @@
+-- The tables of DIRAC's TaskQueueDB, as DiracX makes them; those that are there already stay as they are.
+CREATE TABLE IF NOT EXISTS tq_TaskQueues (
+    TQId INTEGER PRIMARY KEY AUTOINCREMENT,
+    Owner VARCHAR(255) NOT NULL,
+    OwnerGroup VARCHAR(32) NOT NULL,
+    VO VARCHAR(32) NOT NULL,
+    CPUTime BIGINT NOT NULL,
+    Priority DOUBLE NOT NULL,
+    Enabled INTEGER NOT NULL DEFAULT 0
+);
+CREATE INDEX IF NOT EXISTS TQOwner ON tq_TaskQueues (Owner, OwnerGroup, CPUTime);
+
+CREATE TABLE IF NOT EXISTS tq_Jobs (
+    TQId INTEGER NOT NULL,
+    JobId INTEGER NOT NULL,
+    Priority INTEGER NOT NULL,
+    RealPriority DOUBLE NOT NULL,
+    PRIMARY KEY (TQId, JobId),
+    CONSTRAINT tq_jobs_queue FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS TaskIndex ON tq_Jobs (TQId);
+CREATE INDEX IF NOT EXISTS JobIndex ON tq_Jobs (JobId);
+
+CREATE TABLE IF NOT EXISTS tq_TQToSites (
+    TQId INTEGER NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    CONSTRAINT tq_to_sites FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS SitesTaskIndex ON tq_TQToSites (TQId);
+CREATE INDEX IF NOT EXISTS SitesIndex ON tq_TQToSites (Value);
+
+CREATE TABLE IF NOT EXISTS tq_TQToGridCEs (
+    TQId INTEGER NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    CONSTRAINT tq_to_grid_ces FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS GridCEsTaskIndex ON tq_TQToGridCEs (TQId);
+CREATE INDEX IF NOT EXISTS GridCEsValueIndex ON tq_TQToGridCEs (Value);
+
+CREATE TABLE IF NOT EXISTS tq_TQToBannedSites (
+    TQId INTEGER NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    CONSTRAINT tq_to_banned_sites FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS BannedSitesTaskIndex ON tq_TQToBannedSites (TQId);
+CREATE INDEX IF NOT EXISTS BannedSitesValueIndex ON tq_TQToBannedSites (Value);
+
+CREATE TABLE IF NOT EXISTS tq_TQToPlatforms (
+    TQId INTEGER NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    CONSTRAINT tq_to_platforms FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS PlatformsTaskIndex ON tq_TQToPlatforms (TQId);
+CREATE INDEX IF NOT EXISTS PlatformsValueIndex ON tq_TQToPlatforms (Value);
+
+CREATE TABLE IF NOT EXISTS tq_TQToJobTypes (
+    TQId INTEGER NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    CONSTRAINT tq_to_job_types FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS JobTypesTaskIndex ON tq_TQToJobTypes (TQId);
+CREATE INDEX IF NOT EXISTS JobTypesValueIndex ON tq_TQToJobTypes (Value);
+
+CREATE TABLE IF NOT EXISTS tq_TQToTags (
+    TQId INTEGER NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    CONSTRAINT tq_to_tags FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+);
+CREATE INDEX IF NOT EXISTS TagsTaskIndex ON tq_TQToTags (TQId);
+CREATE INDEX IF NOT EXISTS TagsValueIndex ON tq_TQToTags (Value);

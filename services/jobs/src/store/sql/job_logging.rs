@@ -1,0 +1,203 @@
+//! The history of jobs; compiled once per backend.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, Utc};
+use diesel::{dsl::sql, prelude::*, sql_types::Double};
+use diesel_async::RunQueryDsl;
+use diracx_core::JobId;
+use diracx_db::{
+    Bind, DbError, DbResult, UtcTime,
+    statement::{BulkInsert, one_of},
+};
+
+use super::Conn;
+use crate::{
+    logic::{
+        submission::initial_status,
+        transitions::{self, to_millis},
+    },
+    store::{HistoryRecord, Submitted, schema::logging_info},
+};
+
+/// What a record says where it has no news.
+const SAME: &str = "idem";
+
+/// `StatusTimeOrder` counts seconds from here.
+const EPOCH: i64 = 1_270_000_000;
+
+const COLUMNS: &[&str] = &[
+    "JobID",
+    "SeqNum",
+    "Status",
+    "MinorStatus",
+    "ApplicationStatus",
+    "StatusTime",
+    "StatusTimeOrder",
+    "StatusSource",
+];
+
+/// Where the history of a job stands.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Mark {
+    /// The time of the last record; none without records.
+    pub(super) last: Option<DateTime<Utc>>,
+    /// The number of the last record.
+    sequence: i64,
+}
+
+/// Records that the jobs were accepted.
+pub(super) async fn insert_first(conn: &mut Conn, submitted: &Submitted) -> DbResult<()> {
+    let (status, minor_status) = initial_status(submitted.parametric);
+    let rows: Vec<_> = submitted
+        .ids
+        .iter()
+        .map(|id| row(*id, 1, submitted.at, [status.as_str(), minor_status, "Unknown"], "JobManager"))
+        .collect();
+    match insert(conn, &rows).await {
+        // Left by a crash before the jobs of that number were committed: nobody's records.
+        Err(DbError::Duplicate(_)) => {
+            for ids in submitted.ids.chunks(10_000) {
+                let ids: Vec<i64> = ids.iter().map(|id| id.get()).collect();
+                diesel::delete(logging_info::table.filter(one_of(logging_info::job_id, ids)))
+                    .execute(conn)
+                    .await?;
+            }
+            insert(conn, &rows).await
+        }
+        other => other,
+    }
+}
+
+/// Where the histories of the jobs stand; jobs without records are absent.
+///
+/// The last time is that of the latest among each status's newest records, as DiracX takes it.
+pub(super) async fn last_records(conn: &mut Conn, jobs: &[JobId]) -> DbResult<BTreeMap<JobId, Mark>> {
+    let ids: Vec<i64> = jobs.iter().map(|id| id.get()).collect();
+    let rows: Vec<(i64, i64, String, f64)> = logging_info::table
+        .filter(one_of(logging_info::job_id, ids))
+        .select((logging_info::job_id, logging_info::seq_num, logging_info::status, order_number()))
+        .order((logging_info::job_id, logging_info::seq_num))
+        .load(conn)
+        .await?;
+    let mut newest: BTreeMap<(i64, String), f64> = BTreeMap::new();
+    let mut marks: BTreeMap<JobId, Mark> = BTreeMap::new();
+    for (job, sequence, status, order) in rows {
+        marks.entry(JobId(job)).or_default().sequence = sequence;
+        newest.insert((job, status), order);
+    }
+    for ((job, _), order) in newest {
+        let mark = marks.entry(JobId(job)).or_default();
+        mark.last = mark.last.max(from_order(order));
+    }
+    Ok(marks)
+}
+
+/// Records what the plans say, behind what is recorded already.
+pub(super) async fn append(
+    conn: &mut Conn,
+    plans: &[(JobId, transitions::Plan)],
+    marks: &BTreeMap<JobId, Mark>,
+) -> DbResult<()> {
+    let mut rows = Vec::new();
+    for (id, plan) in plans {
+        let first = marks.get(id).map_or(1, |mark| mark.sequence + 1);
+        for (sequence, record) in (first..).zip(&plan.records) {
+            let status = record.status.map_or(SAME, diracx_core::JobStatus::as_str);
+            let minor = record.minor_status.as_deref().unwrap_or(SAME);
+            let application = record.application_status.as_deref().unwrap_or(SAME);
+            rows.push(row(*id, sequence, record.time, [status, minor, application], &record.source));
+        }
+    }
+    insert(conn, &rows).await
+}
+
+/// The histories of the jobs, oldest first; jobs without records are absent.
+pub(super) async fn histories(
+    conn: &mut Conn,
+    jobs: &[JobId],
+) -> DbResult<BTreeMap<JobId, Vec<HistoryRecord>>> {
+    type Row = (i64, String, String, String, f64, UtcTime, String);
+    let ids: Vec<i64> = jobs.iter().map(|id| id.get()).collect();
+    let rows: Vec<Row> = logging_info::table
+        .filter(one_of(logging_info::job_id, ids))
+        .select((
+            logging_info::job_id,
+            logging_info::status,
+            logging_info::minor_status,
+            logging_info::application_status,
+            order_number(),
+            logging_info::status_time,
+            logging_info::status_source,
+        ))
+        .order((
+            logging_info::job_id,
+            sql::<Double>("StatusTimeOrder"),
+            logging_info::status_time,
+            logging_info::seq_num,
+        ))
+        .load(conn)
+        .await?;
+    let mut histories: BTreeMap<JobId, Vec<HistoryRecord>> = BTreeMap::new();
+    for (id, status, minor_status, application_status, _, time, source) in rows {
+        let history = histories.entry(JobId(id)).or_default();
+        let before = history.last();
+        let filled = |text: String, same: fn(&HistoryRecord) -> &String| {
+            if text == SAME {
+                before.map_or_else(|| "Unknown".to_owned(), |record| same(record).clone())
+            } else {
+                text
+            }
+        };
+        let record = HistoryRecord {
+            status: filled(status, |record| &record.status),
+            minor_status: filled(minor_status, |record| &record.minor_status),
+            application_status: filled(application_status, |record| &record.application_status),
+            time: time.utc(),
+            source,
+        };
+        history.push(record);
+    }
+    Ok(histories)
+}
+
+fn row(
+    id: JobId,
+    sequence: i64,
+    time: DateTime<Utc>,
+    [status, minor, application]: [&str; 3],
+    source: &str,
+) -> Vec<Bind> {
+    vec![
+        Bind::Int(id.get()),
+        Bind::Int(sequence),
+        status.into(),
+        minor.into(),
+        application.into(),
+        UtcTime::from(time).into(),
+        Bind::Float(to_order(time)),
+        source.into(),
+    ]
+}
+
+async fn insert(conn: &mut Conn, rows: &[Vec<Bind>]) -> DbResult<()> {
+    for rows in rows.chunks(BulkInsert::rows_per_statement(COLUMNS.len())) {
+        BulkInsert { table: "LoggingInfo", columns: COLUMNS, rows, or_keep: false }.execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// The column is a decimal for DiracX and a double for DIRAC; as a sum it is a double for both.
+fn order_number() -> diesel::expression::SqlLiteral<Double> {
+    sql::<Double>("StatusTimeOrder + 0.0e0")
+}
+
+#[expect(clippy::cast_precision_loss, reason = "milliseconds since 2010 are far from 2^53")]
+fn to_order(time: DateTime<Utc>) -> f64 {
+    (to_millis(time).timestamp_millis() - EPOCH * 1000) as f64 / 1000.0
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "a number of milliseconds that the column can hold")]
+fn from_order(order: f64) -> Option<DateTime<Utc>> {
+    DateTime::from_timestamp_millis((order * 1000.0).round() as i64 + EPOCH * 1000)
+}

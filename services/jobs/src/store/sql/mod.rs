@@ -1,0 +1,41 @@
+//! The store in SQL; compiled once per backend.
+//!
+//! `units/` has a file for each part of the contract, whose methods are the transactions. Beside it are the
+//! statements, a file for each table.
+
+use async_trait::async_trait;
+use diracx_db::{DbResult, Deadline};
+
+use super::{Conn, Databases, Tx, dialect, search, summary};
+use crate::store::JobStore;
+
+mod changes;
+mod heart_beat_logging;
+mod job;
+mod job_command;
+mod job_event;
+mod job_logging;
+mod job_parameter;
+mod next_run;
+mod sandbox;
+mod sandbox_cleaning;
+mod submission_request;
+mod task_queue;
+mod units;
+mod watched;
+
+/// The store on this backend.
+pub(in crate::store) struct Store(watched::Watched);
+
+impl Store {
+    pub(in crate::store) fn new(databases: Databases) -> Self {
+        Self(watched::Watched::new(databases))
+    }
+}
+
+#[async_trait]
+impl JobStore for Store {
+    async fn ping(&self, deadline: Deadline) -> DbResult<()> {
+        self.0.ping(deadline).await
+    }
+}

@@ -1,0 +1,17 @@
+//! The units of work: a file for each part of the contract of the store.
+
+use super::{
+    Store, Tx, changes, dialect, heart_beat_logging, job, job_command, job_event, job_logging, job_parameter,
+    next_run, sandbox as sandboxes, sandbox_cleaning, search, submission_request, summary, task_queue,
+};
+
+mod heartbeat;
+mod metadata;
+mod query;
+mod removal;
+mod reschedule;
+mod sandbox;
+mod status;
+mod submission;
+mod task_queues;
+mod watch;

@@ -1,0 +1,250 @@
+#![doc = include_str!("../README.md")]
+#![expect(clippy::print_stdout, reason = "this program talks to a person")]
+
+mod commands;
+mod diracx;
+mod direct;
+mod http;
+mod load;
+mod place;
+mod processes;
+mod record;
+mod replay;
+mod report;
+mod requests;
+mod seed;
+mod server;
+mod statement;
+mod statistics;
+mod tokens;
+mod workers;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context as _, Result, ensure};
+use clap::Parser;
+use diracx_core::{Clock as _, SystemClock};
+
+use crate::{
+    load::{CONNECTIONS, Run},
+    place::{Backend, Place},
+    record::{Recorder, Recording},
+    report::Row,
+    requests::{Face, Jobs, MEASURES, Measure},
+    seed::OWNER,
+    server::{Server, log_in},
+    workers::{Grpc, Rest, Scene},
+};
+
+/// Measures the release programs and prints a table.
+#[derive(Debug, Parser)]
+#[command(name = "diracx-bench", version)]
+struct Arguments {
+    /// Measure only what has one of these in its name; `tokens` and `commands` are names too
+    #[arg(long, num_args = 1.., value_delimiter = ',', value_name = "NAME")]
+    only: Vec<String>,
+    /// On which databases
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "sqlite,mariadb")]
+    backend: Vec<Backend>,
+    /// How long each request is repeated
+    #[arg(long, default_value_t = 3.0)]
+    seconds: f64,
+    /// How many jobs there are beforehand
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(i64).range(100..))]
+    jobs: i64,
+    /// The directory of the programs
+    #[arg(long, value_name = "DIR", default_value = "target/release")]
+    programs: PathBuf,
+    /// A MariaDB server whose user may make schemas
+    #[arg(
+        long,
+        env = "DIRACX_TEST_MYSQL_URL",
+        hide_env_values = true,
+        default_value = "mysql://root@127.0.0.1:3306"
+    )]
+    mysql: String,
+    /// Do without the bare SQL
+    #[arg(long)]
+    no_sql: bool,
+}
+
+impl Arguments {
+    fn wants(&self, name: &str) -> bool {
+        self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
+    }
+
+    fn length(&self) -> Duration {
+        Duration::from_secs_f64(self.seconds.clamp(0.1, 600.0))
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let runtime = match tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: no runtime: {error}");
+            return ExitCode::FAILURE;
+        }
+    };
+    match runtime.block_on(run(&arguments)) {
+        Ok(0) => ExitCode::SUCCESS,
+        Ok(failed) => {
+            eprintln!("error: {failed} of the requests failed");
+            ExitCode::FAILURE
+        }
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Measures everything; returns how many kinds of requests failed.
+async fn run(arguments: &Arguments) -> Result<usize> {
+    let directory = tempfile::Builder::new().prefix("diracx-bench-").tempdir()?;
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    println!(
+        "{cores} cores for client, server and database · {CONNECTIONS} connections, {} s each · {} jobs stored",
+        arguments.length().as_secs_f64(),
+        arguments.jobs
+    );
+    println!("DiracX's figures: {}", diracx::SOURCE);
+    let mut failed = 0;
+    for backend in &arguments.backend {
+        let place = Place::make(*backend, directory.path(), &arguments.mysql).await?;
+        let measured = measure(arguments, &place, directory.path()).await;
+        place.remove().await?;
+        failed += measured.with_context(|| format!("on {}", backend.name()))?;
+    }
+    if arguments.wants("tokens") {
+        tokens::measure().await?;
+    }
+    Ok(failed)
+}
+
+/// Measures on one kind of database.
+async fn measure(arguments: &Arguments, place: &Place, directory: &Path) -> Result<usize> {
+    let measures: Vec<&Measure> = MEASURES.iter().filter(|measure| arguments.wants(measure.name)).collect();
+    let commands = arguments.wants("commands") && place.backend == Backend::Sqlite;
+    if measures.is_empty() && !commands {
+        return Ok(0);
+    }
+    let recorder = Recorder::start(place, arguments.jobs).await?;
+    let begin = Instant::now();
+    seed::fill(place, arguments.jobs, SystemClock.now()).await?;
+    println!("\n## {} (filled in {:.1} s)\n", place.backend.name(), begin.elapsed().as_secs_f64());
+    let mut recordings = Vec::new();
+    for measure in &measures {
+        let wanted = measure.ask.uses_databases() && !arguments.no_sql;
+        let recording = if wanted { Some(recorder.record(measure.ask).await?) } else { None };
+        recordings.push(recording);
+    }
+    recorder.stop().await?;
+
+    let program = arguments.programs.join("diracx-standalone");
+    let server = Server::start(&program, place.data(), &place.environment()).await?;
+    let bench = Bench::new(arguments, place, server).await?;
+    let mut failed = 0;
+    if !measures.is_empty() {
+        println!("{}", report::HEAD);
+    }
+    for (measure, recording) in measures.iter().zip(&recordings) {
+        failed += usize::from(!bench.row(measure, recording.as_ref()).await?);
+    }
+    if commands {
+        commands::measure(&arguments.programs, &bench.server.url(), directory).await?;
+    }
+    Ok(failed)
+}
+
+/// A server that is ready to be measured.
+struct Bench<'a> {
+    arguments: &'a Arguments,
+    place: &'a Place,
+    server: Server,
+    database: Option<u32>,
+    user: Scene,
+    administrator: Scene,
+}
+
+impl<'a> Bench<'a> {
+    async fn new(arguments: &'a Arguments, place: &'a Place, server: Server) -> Result<Self> {
+        let tokens = log_in(&server.url(), OWNER, "user").await?;
+        let owned = seed::owned(arguments.jobs);
+        ensure!(owned.len() >= 25, "too few jobs");
+        let jobs = Jobs::new(owned);
+        let user = Scene { address: server.address.clone(), tokens, jobs, filled: arguments.jobs };
+        let tokens = log_in(&server.url(), "carol", "admin").await?;
+        let administrator = Scene { tokens, ..user.clone() };
+        let database = place.mysql_port().and_then(processes::listener);
+        Ok(Self { arguments, place, server, database, user, administrator })
+    }
+
+    /// Measures and prints one row. Did every request succeed?
+    async fn row(&self, measure: &Measure, recording: Option<&Recording>) -> Result<bool> {
+        let mut before = (None, None);
+        let times = || {
+            let database = self.database.and_then(processes::cpu_time);
+            (processes::cpu_time(self.server.process()), database)
+        };
+        let run = self.load(measure, || before = times()).await?;
+        let after = times();
+        if let Some((problem, count)) = &run.failed {
+            println!("| {} | failed for {count} of {CONNECTIONS} clients: {problem} |", measure.name);
+            return Ok(false);
+        }
+        let used = |before: Option<Duration>, after: Option<Duration>| Some(after?.saturating_sub(before?));
+        let bare = match recording {
+            Some(recording) => self.bare(measure, recording).await?,
+            None => None,
+        };
+        let row = Row {
+            name: measure.name,
+            ours: run.summary,
+            server_cpu: used(before.0, after.0),
+            database_cpu: used(before.1, after.1),
+            bare,
+            diracx: diracx::reference(measure.name),
+        };
+        println!("{}", row.line());
+        Ok(true)
+    }
+
+    async fn load(&self, measure: &Measure, begin: impl FnOnce()) -> Result<Run> {
+        let scene = if measure.ask.as_administrator() { &self.administrator } else { &self.user };
+        match measure.face {
+            Face::Rest => {
+                let mut workers = Vec::new();
+                for _ in 0..CONNECTIONS {
+                    let mut scene = scene.clone();
+                    if measure.ask == requests::Ask::Refresh {
+                        // A refresh token is good once, so everybody needs a chain of their own.
+                        scene.tokens = log_in(&self.server.url(), OWNER, "user").await?;
+                    }
+                    workers.push(Rest::new(scene, measure.ask).await?);
+                }
+                load::run(workers, self.arguments.length(), begin).await
+            }
+            Face::Grpc => {
+                let workers = (0..CONNECTIONS).map(|_| Grpc::new(scene.clone(), measure.ask));
+                load::run(workers.collect::<Result<_>>()?, self.arguments.length(), begin).await
+            }
+        }
+    }
+
+    /// The statements by themselves, per second. What cannot be replayed is told and left out.
+    async fn bare(&self, measure: &Measure, recording: &Recording) -> Result<Option<f64>> {
+        let length = self.arguments.length() / 2;
+        let run = replay::run(self.place.backend, measure.ask, recording, &self.user.jobs, length).await?;
+        if let Some((problem, _)) = run.failed {
+            eprintln!("the statements of {} cannot be replayed: {problem}", measure.name);
+            return Ok(None);
+        }
+        Ok(Some(run.summary.per_second))
+    }
+}

@@ -1,0 +1,238 @@
+-- Databases as DiracX makes them, with jobs in them: no defaults of columns, keys and cascades of its own.
+-- Lines starting with "-- db:" say which database the statements belong to.
+-- db: JobDB
+CREATE TABLE JobJDLs (
+    JobID INT NOT NULL AUTO_INCREMENT,
+    JDL TEXT NOT NULL,
+    JobRequirements TEXT NOT NULL,
+    OriginalJDL TEXT NOT NULL,
+    PRIMARY KEY (JobID)
+) ENGINE = InnoDB;
+CREATE TABLE Jobs (
+    JobID INT NOT NULL,
+    JobType VARCHAR(32) NOT NULL,
+    JobGroup VARCHAR(32) NOT NULL,
+    Site VARCHAR(100) NOT NULL,
+    JobName VARCHAR(128) NOT NULL,
+    Owner VARCHAR(64) NOT NULL,
+    OwnerGroup VARCHAR(128) NOT NULL,
+    VO VARCHAR(32) NOT NULL,
+    SubmissionTime DATETIME NULL,
+    RescheduleTime DATETIME NULL,
+    LastUpdateTime DATETIME NULL,
+    StartExecTime DATETIME NULL,
+    HeartBeatTime DATETIME NULL,
+    EndExecTime DATETIME NULL,
+    Status VARCHAR(32) NOT NULL,
+    MinorStatus VARCHAR(128) NOT NULL,
+    ApplicationStatus VARCHAR(255) NOT NULL,
+    UserPriority INT NOT NULL,
+    RescheduleCounter INT NOT NULL,
+    VerifiedFlag ENUM('True', 'False') NOT NULL,
+    AccountedFlag ENUM('True', 'False', 'Failed') NOT NULL,
+    PRIMARY KEY (JobID),
+    KEY JobType (JobType),
+    KEY JobGroup (JobGroup),
+    KEY Site (Site),
+    KEY Owner (Owner),
+    KEY OwnerGroup (OwnerGroup),
+    KEY Status (Status),
+    KEY MinorStatus (MinorStatus),
+    KEY ApplicationStatus (ApplicationStatus),
+    KEY StatusSite (Status, Site),
+    KEY LastUpdateTime (LastUpdateTime),
+    FOREIGN KEY (JobID) REFERENCES JobJDLs (JobID) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE InputData (
+    JobID INT NOT NULL,
+    LFN VARCHAR(255) NOT NULL,
+    Status VARCHAR(32) NOT NULL,
+    PRIMARY KEY (JobID, LFN),
+    FOREIGN KEY (JobID) REFERENCES Jobs (JobID) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE JobParameters (
+    JobID INT NOT NULL,
+    Name VARCHAR(100) NOT NULL,
+    Value TEXT NOT NULL,
+    PRIMARY KEY (JobID, Name),
+    FOREIGN KEY (JobID) REFERENCES Jobs (JobID) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE OptimizerParameters (
+    JobID INT NOT NULL,
+    Name VARCHAR(100) NOT NULL,
+    Value TEXT NOT NULL,
+    PRIMARY KEY (JobID, Name),
+    FOREIGN KEY (JobID) REFERENCES Jobs (JobID) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE AtticJobParameters (
+    JobID INT NOT NULL,
+    Name VARCHAR(100) NOT NULL,
+    Value TEXT NOT NULL,
+    RescheduleCycle INT NOT NULL,
+    PRIMARY KEY (JobID, Name),
+    FOREIGN KEY (JobID) REFERENCES Jobs (JobID) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE HeartBeatLoggingInfo (
+    JobID INT NOT NULL,
+    Name VARCHAR(100) NOT NULL,
+    Value TEXT NOT NULL,
+    HeartBeatTime DATETIME NOT NULL,
+    PRIMARY KEY (JobID, Name, HeartBeatTime),
+    FOREIGN KEY (JobID) REFERENCES Jobs (JobID) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE JobCommands (
+    JobID INT NOT NULL,
+    Command VARCHAR(100) NOT NULL,
+    Arguments VARCHAR(100) NOT NULL,
+    Status VARCHAR(64) NOT NULL,
+    ReceptionTime DATETIME NOT NULL,
+    ExecutionTime DATETIME NULL,
+    PRIMARY KEY (JobID, ReceptionTime),
+    FOREIGN KEY (JobID) REFERENCES Jobs (JobID) ON DELETE CASCADE
+) ENGINE = InnoDB;
+INSERT INTO JobJDLs (JobID, JDL, JobRequirements, OriginalJDL) VALUES (101, '[ Executable = "/bin/echo"; Arguments = "from before"; ]', '', '[ Executable = "/bin/echo"; Arguments = "from before"; ]');
+INSERT INTO Jobs (JobID, JobType, JobGroup, Site, JobName, Owner, OwnerGroup, VO, SubmissionTime, LastUpdateTime, Status, MinorStatus, ApplicationStatus, UserPriority, RescheduleCounter, VerifiedFlag, AccountedFlag) VALUES (101, 'User', 'old', 'LCG.One.ch', 'before', 'alice', 'alpha_user', 'alpha', '2024-02-28 11:00:00', '2024-02-29 12:00:00', 'Running', 'Application', 'Unknown', 1, 0, 'True', 'Failed');
+INSERT INTO JobJDLs (JobID, JDL, JobRequirements, OriginalJDL) VALUES (102, '[ Executable = "/bin/echo"; Arguments = "from before"; ]', '', '[ Executable = "/bin/echo"; Arguments = "from before"; ]');
+INSERT INTO Jobs (JobID, JobType, JobGroup, Site, JobName, Owner, OwnerGroup, VO, SubmissionTime, LastUpdateTime, Status, MinorStatus, ApplicationStatus, UserPriority, RescheduleCounter, VerifiedFlag, AccountedFlag) VALUES (102, 'User', 'old', 'LCG.One.ch', 'before', 'alice', 'alpha_user', 'alpha', '2024-02-28 11:00:00', '2024-02-29 12:00:00', 'Scouting', 'Scouting', 'Unknown', 1, 0, 'True', 'Failed');
+INSERT INTO JobJDLs (JobID, JDL, JobRequirements, OriginalJDL) VALUES (103, 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG', '', 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG');
+INSERT INTO Jobs (JobID, JobType, JobGroup, Site, JobName, Owner, OwnerGroup, VO, SubmissionTime, LastUpdateTime, Status, MinorStatus, ApplicationStatus, UserPriority, RescheduleCounter, VerifiedFlag, AccountedFlag) VALUES (103, 'User', 'old', 'LCG.One.ch', 'before', 'alice', 'alpha_user', 'alpha', '2024-02-28 11:00:00', '2024-02-29 12:00:00', 'Waiting', 'Pilot Agent Submission', 'Unknown', 1, 0, 'True', 'Failed');
+INSERT INTO JobJDLs (JobID, JDL, JobRequirements, OriginalJDL) VALUES (104, 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG', '', 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG');
+INSERT INTO Jobs (JobID, JobType, JobGroup, Site, JobName, Owner, OwnerGroup, VO, SubmissionTime, LastUpdateTime, Status, MinorStatus, ApplicationStatus, UserPriority, RescheduleCounter, VerifiedFlag, AccountedFlag) VALUES (104, 'User', 'old', 'LCG.One.ch', 'before', 'alice', 'alpha_user', 'alpha', '2024-02-28 11:00:00', '2024-02-29 12:00:00', 'Running', 'Application', 'Unknown', 1, 0, 'True', 'Failed');
+INSERT INTO JobJDLs (JobID, JDL, JobRequirements, OriginalJDL) VALUES (105, 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG', '', 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG');
+INSERT INTO Jobs (JobID, JobType, JobGroup, Site, JobName, Owner, OwnerGroup, VO, SubmissionTime, LastUpdateTime, Status, MinorStatus, ApplicationStatus, UserPriority, RescheduleCounter, VerifiedFlag, AccountedFlag) VALUES (105, 'User', 'old', 'LCG.One.ch', 'before', 'bob', 'alpha_user', 'alpha', '2024-02-28 11:00:00', '2024-02-29 12:00:00', 'Done', 'Execution Complete', 'Unknown', 1, 0, 'False', 'Failed');
+INSERT INTO JobJDLs (JobID, JDL, JobRequirements, OriginalJDL) VALUES (106, 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG', '', 'eJyLVnCtSE0uLUlMyklVsFVQ0k/KzNNPTc7IV7JWcCxKL81NzSspBkmkFeXnKiSlpuUXpQKlYgEMchJG');
+INSERT INTO Jobs (JobID, JobType, JobGroup, Site, JobName, Owner, OwnerGroup, VO, SubmissionTime, LastUpdateTime, Status, MinorStatus, ApplicationStatus, UserPriority, RescheduleCounter, VerifiedFlag, AccountedFlag) VALUES (106, 'User', 'old', 'LCG.One.ch', 'before', 'alice', 'alpha_user', 'alpha', '2024-02-28 11:00:00', '2024-02-29 12:00:00', 'Limbo', 'Nobody knows', 'Unknown', 1, 0, 'True', 'Failed');
+INSERT INTO JobJDLs (JobID, JDL, JobRequirements, OriginalJDL) VALUES (107, '[ Executable = "/bin/echo"; Arguments = "from before"; ]', '', '[ Executable = "/bin/echo"; Arguments = "from before"; ]');
+INSERT INTO Jobs (JobID, JobType, JobGroup, Site, JobName, Owner, OwnerGroup, VO, SubmissionTime, LastUpdateTime, Status, MinorStatus, ApplicationStatus, UserPriority, RescheduleCounter, VerifiedFlag, AccountedFlag) VALUES (107, 'User', 'old', 'LCG.One.ch', 'before', 'dave', 'beta_user', 'beta', '2024-02-28 11:00:00', '2024-02-29 12:00:00', 'Failed', 'Application Finished With Errors', 'Segmentation fault', 1, 0, 'True', 'Failed');
+INSERT INTO InputData (JobID, LFN, Status) VALUES (103, 'LFN:/alpha/user/a/alice/data', 'AprioriGood');
+INSERT INTO JobParameters (JobID, Name, Value) VALUES (103, 'CPU(MHz)', '2400'), (104, 'Pilot_Reference', 'ssh://one/1');
+INSERT INTO OptimizerParameters (JobID, Name, Value) VALUES (103, 'JobPath', 'JobPath,InputData');
+INSERT INTO AtticJobParameters (JobID, Name, Value, RescheduleCycle) VALUES (103, 'CPU(MHz)', '2300', 1);
+INSERT INTO HeartBeatLoggingInfo (JobID, Name, Value, HeartBeatTime) VALUES (104, 'LoadAverage', '1.5', '2024-02-28 11:30:00');
+INSERT INTO JobCommands (JobID, Command, Arguments, Status, ReceptionTime) VALUES (104, 'Peek', 'std.out', 'Received', '2024-02-28 11:31:00'), (104, 'Kill', '', 'Sent', '2024-02-28 11:29:00');
+-- db: JobLoggingDB
+CREATE TABLE LoggingInfo (
+    JobID INT NOT NULL,
+    SeqNum INT NOT NULL,
+    Status VARCHAR(32) NOT NULL,
+    MinorStatus VARCHAR(128) NOT NULL,
+    ApplicationStatus VARCHAR(255) NOT NULL,
+    StatusTime DATETIME NOT NULL DEFAULT (UTC_TIMESTAMP),
+    StatusTimeOrder NUMERIC(12,3) NOT NULL,
+    StatusSource VARCHAR(32) NOT NULL,
+    PRIMARY KEY (JobID, SeqNum)
+) ENGINE = InnoDB;
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (101, 1, 'Received', 'Job accepted', 'Unknown', '2024-02-28 11:00:00', 439118000, 'JobManager');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (101, 2, 'Running', 'Application', 'idem', '2024-02-28 11:10:00', 439118600.5, 'JobWrapper');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (102, 1, 'Received', 'Job accepted', 'Unknown', '2024-02-28 11:00:00', 439118000, 'JobManager');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (102, 2, 'Scouting', 'idem', 'idem', '2024-02-28 11:05:00', 439118300, 'JobScouting');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (103, 1, 'Received', 'Job accepted', 'Unknown', '2024-02-28 11:00:00', 439118000, 'JobManager');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (103, 2, 'Waiting', 'Pilot Agent Submission', 'idem', '2024-02-28 11:00:01', 439118001.25, 'TaskQueue');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (104, 1, 'Running', 'Application', 'Unknown', '2024-02-28 11:00:00', 439118000, 'JobWrapper');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (105, 1, 'idem', 'idem', 'idem', '2024-02-28 11:00:00', 439118000, 'JobWrapper');
+INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime, StatusTimeOrder, StatusSource) VALUES (105, 2, 'Done', 'Execution Complete', 'idem', '2024-02-28 12:00:00', 439121600, 'JobWrapper');
+-- db: TaskQueueDB
+CREATE TABLE tq_TaskQueues (
+    TQId INT NOT NULL AUTO_INCREMENT,
+    Owner VARCHAR(255) NOT NULL,
+    OwnerGroup VARCHAR(32) NOT NULL,
+    VO VARCHAR(32) NOT NULL,
+    CPUTime BIGINT NOT NULL,
+    Priority DOUBLE NOT NULL,
+    Enabled TINYINT(1) NOT NULL,
+    PRIMARY KEY (TQId),
+    KEY TQOwner (Owner, OwnerGroup, CPUTime)
+) ENGINE = InnoDB;
+CREATE TABLE tq_Jobs (
+    TQId INT NOT NULL,
+    JobId INT NOT NULL,
+    Priority INT NOT NULL,
+    RealPriority DOUBLE NOT NULL,
+    PRIMARY KEY (TQId, JobId),
+    KEY TaskIndex (TQId),
+    FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE tq_TQToSites (
+    TQId INT NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    KEY SitesTaskIndex (TQId),
+    KEY SitesIndex (Value),
+    FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE tq_TQToGridCEs (
+    TQId INT NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    KEY GridCEsTaskIndex (TQId),
+    KEY GridCEsValueIndex (Value),
+    FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE tq_TQToBannedSites (
+    TQId INT NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    KEY BannedSitesTaskIndex (TQId),
+    KEY BannedSitesValueIndex (Value),
+    FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE tq_TQToPlatforms (
+    TQId INT NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    KEY PlatformsTaskIndex (TQId),
+    KEY PlatformsValueIndex (Value),
+    FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE tq_TQToJobTypes (
+    TQId INT NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    KEY JobTypesTaskIndex (TQId),
+    KEY JobTypesValueIndex (Value),
+    FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+) ENGINE = InnoDB;
+CREATE TABLE tq_TQToTags (
+    TQId INT NOT NULL,
+    Value VARCHAR(64) NOT NULL,
+    PRIMARY KEY (TQId, Value),
+    KEY TagsTaskIndex (TQId),
+    KEY TagsValueIndex (Value),
+    FOREIGN KEY (TQId) REFERENCES tq_TaskQueues (TQId) ON DELETE CASCADE
+) ENGINE = InnoDB;
+INSERT INTO tq_TaskQueues (TQId, Owner, OwnerGroup, VO, CPUTime, Priority, Enabled) VALUES (11, 'alice', 'alpha_user', 'alpha', 86400, 500.1, 2), (12, 'bob', 'alpha_user', 'alpha', 86400, 0.1, -1);
+INSERT INTO tq_Jobs (TQId, JobId, Priority, RealPriority) VALUES (11, 103, 1, 1.0);
+INSERT INTO tq_TQToSites (TQId, Value) VALUES (11, 'LCG.One.ch'); INSERT INTO tq_TQToJobTypes (TQId, Value) VALUES (11, 'User');
+-- db: SandboxMetadataDB
+CREATE TABLE sb_Owners (
+    OwnerID INT NOT NULL AUTO_INCREMENT,
+    Owner VARCHAR(32) NOT NULL,
+    OwnerGroup VARCHAR(32) NOT NULL,
+    VO VARCHAR(64) NOT NULL,
+    PRIMARY KEY (OwnerID),
+    UNIQUE KEY unique_owner_group_vo (Owner, OwnerGroup, VO)
+) ENGINE = InnoDB;
+CREATE TABLE sb_SandBoxes (
+    SBId INT NOT NULL AUTO_INCREMENT,
+    OwnerId INT NOT NULL,
+    SEName VARCHAR(64) NOT NULL,
+    SEPFN VARCHAR(512) NOT NULL,
+    Bytes BIGINT NOT NULL,
+    RegistrationTime DATETIME NOT NULL DEFAULT (UTC_TIMESTAMP),
+    LastAccessTime DATETIME NOT NULL DEFAULT (UTC_TIMESTAMP),
+    Assigned TINYINT(1) NOT NULL,
+    PRIMARY KEY (SBId),
+    KEY OwnerId (OwnerId),
+    UNIQUE KEY Location (SEName, SEPFN)
+) ENGINE = InnoDB;
+CREATE TABLE sb_EntityMapping (
+    SBId INT NOT NULL,
+    EntityId VARCHAR(128) NOT NULL,
+    Type VARCHAR(64) NOT NULL,
+    PRIMARY KEY (SBId, EntityId, Type),
+    UNIQUE KEY Mapping (SBId, EntityId, Type),
+    KEY SBId (EntityId)
+) ENGINE = InnoDB;
+INSERT INTO sb_Owners (OwnerID, Owner, OwnerGroup, VO) VALUES (21, 'alice', 'alpha_user', 'alpha');
+INSERT INTO sb_SandBoxes (SBId, OwnerId, SEName, SEPFN, Bytes, RegistrationTime, LastAccessTime, Assigned) VALUES (31, 21, 'SandboxSE', '/S3/sandboxes/alpha/alpha_user/alice/sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.tar.zst', 1000, '2024-02-28 11:00:00', '2024-02-28 11:00:00', 1), (32, 21, 'ProductionSandboxSE', '/SandBox/a/alice.alpha_user/abc/def.tar.bz2', 2000, '2024-02-28 11:00:00', '2024-02-28 11:00:00', 1);
+INSERT INTO sb_EntityMapping (SBId, EntityId, Type) VALUES (31, 'Job:103', 'Input'), (32, 'Job:104', 'Output');

@@ -1,0 +1,292 @@
+//! Databases that DIRAC or DiracX made, with jobs in them, are adopted as they are and served.
+
+#![allow(clippy::expect_used, clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use diracx_proto::jobs::v1::{
+    GetJobDescriptionsRequest, GetJobParametersRequest, JobAttributes, JobMetadataPatch, JobParameter,
+    PatchJobMetadataRequest, job_description_outcome::Result as Described, job_parameter::Value as Parameter,
+    job_parameters_outcome::Result as Parameters, jobs_service_client::JobsServiceClient,
+};
+use diracx_tests::{
+    http::Answer,
+    mesh::{Database, Form, Mesh, Store},
+};
+use serde_json::{Value, json};
+use tonic::{Request, transport::Channel};
+
+const DATABASES: [&str; 4] = ["JobDB", "JobLoggingDB", "TaskQueueDB", "SandboxMetadataDB"];
+
+/// The columns, keys, references and triggers, a line each, each with its table in front.
+const DEFINITIONS: [&str; 5] = [
+    "SELECT CONCAT_WS('|', TABLE_NAME, ENGINE, TABLE_COLLATION) AS text FROM information_schema.TABLES \
+     WHERE TABLE_SCHEMA = DATABASE()",
+    "SELECT CONCAT_WS('|', TABLE_NAME, COLUMN_NAME, ORDINAL_POSITION, IFNULL(COLUMN_DEFAULT, 'no default'), IS_NULLABLE, \
+     COLUMN_TYPE, IFNULL(COLLATION_NAME, ''), COLUMN_KEY, EXTRA) AS text FROM information_schema.COLUMNS \
+     WHERE TABLE_SCHEMA = DATABASE()",
+    "SELECT CONCAT_WS('|', TABLE_NAME, INDEX_NAME, SEQ_IN_INDEX, COLUMN_NAME, NON_UNIQUE) AS text \
+     FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE()",
+    "SELECT CONCAT_WS('|', TABLE_NAME, CONSTRAINT_NAME, REFERENCED_TABLE_NAME, DELETE_RULE, UPDATE_RULE) AS text \
+     FROM information_schema.REFERENTIAL_CONSTRAINTS WHERE CONSTRAINT_SCHEMA = DATABASE()",
+    "SELECT CONCAT_WS('|', EVENT_OBJECT_TABLE, TRIGGER_NAME, ACTION_STATEMENT) AS text \
+     FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()",
+];
+
+/// For each table, the statement that gives its rows as text.
+const ROWS: &str = "SELECT CONCAT('SELECT CONCAT_WS(''|'', ''', TABLE_NAME, ''', ', \
+     GROUP_CONCAT(CONCAT('QUOTE(`', COLUMN_NAME, '`)') ORDER BY ORDINAL_POSITION), ') AS text FROM `', TABLE_NAME, '`') \
+     AS text FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() GROUP BY TABLE_NAME";
+
+/// What the tables of both files have in common.
+const JOBS: [i64; 7] = [101, 102, 103, 104, 105, 106, 107];
+/// A number that DIRAC's columns hold and DiracX's do not.
+const BEYOND_SIGNED: i64 = 3_000_000_001;
+
+struct Installation {
+    mesh: Mesh,
+    jobs: Vec<i64>,
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_diracx_is_adopted_and_served() {
+    adopt_and_serve("diracx", JOBS.to_vec()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_of_dirac_is_adopted_and_served() {
+    adopt_and_serve("dirac", [&JOBS[..], &[BEYOND_SIGNED]].concat()).await;
+}
+
+async fn adopt_and_serve(made_by: &str, jobs: Vec<i64>) {
+    let database = Database::create(Store::MariaDb);
+    for name in DATABASES {
+        database.load(&format!("installations/{made_by}.sql"), name).await.expect("tables");
+    }
+    let before = everything(&database).await;
+    let mesh = Mesh::start_on(Form::Standalone, database, &[]).await.expect("a mesh");
+    let after = everything(&mesh.database).await;
+    for (table, lines) in &before {
+        assert_eq!(after.get(table), Some(lines), "{table} is not what it was");
+    }
+
+    let installation = Installation { mesh, jobs };
+    installation.every_job_is_found().await;
+    installation.jobs_are_counted().await;
+    installation.histories_are_complete().await;
+    installation.descriptions_are_read().await;
+    installation.statuses_move().await;
+    installation.parameters_are_read_and_metadata_patched().await;
+    installation.a_kill_joins_the_commands_of_others().await;
+    installation.a_killed_job_leaves_its_task_queue().await;
+    installation.submissions_continue_the_numbers().await;
+    let complaints = installation.mesh.complaints();
+    assert!(!complaints.contains(r#""level":"ERROR""#), "{complaints}");
+}
+
+/// Tables, by database and name, with all that is defined and stored there.
+async fn everything(database: &Database) -> BTreeMap<String, BTreeSet<String>> {
+    let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for name in DATABASES {
+        let mut queries: Vec<String> = DEFINITIONS.map(str::to_owned).to_vec();
+        queries.extend(database.texts(name, ROWS).await.expect("statements"));
+        for query in queries {
+            for line in database.texts(name, &query).await.expect("lines") {
+                let table = line.split('|').next().unwrap_or_default().to_owned();
+                tables.entry(format!("{name}.{table}")).or_default().insert(line);
+            }
+        }
+    }
+    tables
+}
+
+impl Installation {
+    async fn ask(&self, who: &str, method: &str, path: &str, body: Value) -> Answer {
+        let answer = self.mesh.request(who, method, path, Some(body.to_string())).await.expect("an answer");
+        assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text);
+        answer
+    }
+
+    async fn jobs_service(&self) -> JobsServiceClient<Channel> {
+        let channel = Channel::from_shared(self.mesh.base.clone()).expect("a URI");
+        JobsServiceClient::new(channel.connect().await.expect("a server"))
+    }
+
+    fn as_administrator<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let token = format!("Bearer {}", self.mesh.tokens["admin"]);
+        request.metadata_mut().insert("authorization", token.parse().expect("a token"));
+        request
+    }
+
+    /// The row of a job.
+    async fn job(&self, job: i64, parameters: Value) -> Value {
+        let search = json!([{"parameter": "JobID", "operator": "eq", "value": job}]);
+        let body = json!({"search": search, "parameters": parameters});
+        let rows = self.ask("admin", "POST", "/api/jobs/search", body).await.json().expect("rows");
+        assert_eq!(rows.as_array().map(Vec::len), Some(1), "{job}: {rows}");
+        rows[0].clone()
+    }
+
+    async fn every_job_is_found(&self) {
+        let rows = self.ask("admin", "POST", "/api/jobs/search", json!({})).await.json().expect("rows");
+        let found: Vec<i64> =
+            rows.as_array().into_iter().flatten().filter_map(|row| row["JobID"].as_i64()).collect();
+        assert_eq!(found, self.jobs);
+        let first = &rows[0];
+        assert_eq!(first["Status"], "Running", "{first}");
+        assert_eq!(first["VerifiedFlag"], true, "{first}");
+        assert_eq!(first["AccountedFlag"], "Failed", "{first}");
+        // DIRAC's column may be empty, and DiracX shows it so.
+        let expected = if self.jobs.contains(&BEYOND_SIGNED) { Value::Null } else { json!("Unknown") };
+        assert_eq!(first["ApplicationStatus"], expected, "{first}");
+        assert_eq!(first["SubmissionTime"], "2024-02-28T11:00:00Z", "{first}");
+        assert_eq!(rows[1]["Status"], "Scouting", "{rows}");
+        assert_eq!(rows[5]["Status"], "Limbo", "{rows}");
+        let mine =
+            self.ask("normal_user", "POST", "/api/jobs/search", json!({"parameters": ["JobID"]})).await;
+        assert!(!mine.text.contains("107"), "a job of another VO is shown: {}", mine.text);
+    }
+
+    async fn jobs_are_counted(&self) {
+        let body = json!({"grouping": ["Status", "ApplicationStatus", "VerifiedFlag"]});
+        let groups = self.ask("admin", "POST", "/api/jobs/summary", body).await.json().expect("groups");
+        let count: i64 =
+            groups.as_array().into_iter().flatten().filter_map(|group| group["count"].as_i64()).sum();
+        assert_eq!(count, i64::try_from(self.jobs.len()).expect("a number"), "{groups}");
+    }
+
+    async fn histories_are_complete(&self) {
+        let history =
+            async |job| self.job(job, json!(["LoggingInfo", "Status"])).await["LoggingInfo"].clone();
+        let scouted = history(102).await;
+        assert_eq!(scouted[1]["Status"], "Scouting", "{scouted}");
+        assert_eq!(scouted[1]["MinorStatus"], "Job accepted", "{scouted}");
+        let without_beginning = history(105).await;
+        assert_eq!(without_beginning[0]["Status"], "Unknown", "{without_beginning}");
+        assert_eq!(without_beginning[1]["StatusTime"], "2024-02-28T12:00:00Z", "{without_beginning}");
+        assert_eq!(history(106).await, json!([]));
+    }
+
+    async fn descriptions_are_read(&self) {
+        let request = self.as_administrator(GetJobDescriptionsRequest { job_ids: self.jobs.clone() });
+        let answer = self.jobs_service().await.get_job_descriptions(request).await.expect("descriptions");
+        let outcomes = answer.into_inner().outcomes;
+        let ids: Vec<i64> = outcomes.iter().map(|outcome| outcome.job_id).collect();
+        assert_eq!(ids, self.jobs);
+        for outcome in outcomes {
+            let Some(Described::Description(description)) = &outcome.result else { panic!("{outcome:?}") };
+            assert!(description.original_jdl.contains("from before"), "{outcome:?}");
+        }
+    }
+
+    async fn statuses_move(&self) {
+        let last = self.jobs.last().expect("a job");
+        for (job, asked, reached) in [
+            (&101, "Done", "Done"),
+            (&102, "Checking", "Checking"),
+            (&103, "Matched", "Matched"),
+            (&105, "Running", "Done"),
+            (&106, "Failed", "Failed"),
+            (last, "Deleted", "Deleted"),
+        ] {
+            let update = json!({"Status": asked, "ApplicationStatus": "after", "Source": "Test"});
+            let body = json!({ job.to_string(): { now(): update } });
+            let answer = self.ask("admin", "PATCH", "/api/jobs/status", body).await;
+            assert_eq!(
+                answer.json().expect("JSON")["success"][job.to_string()]["Status"],
+                reached,
+                "{}",
+                answer.text
+            );
+            let row = self.job(*job, json!(["Status", "ApplicationStatus", "LoggingInfo"])).await;
+            assert_eq!(
+                (&row["Status"], &row["ApplicationStatus"]),
+                (&json!(reached), &json!("after")),
+                "{row}"
+            );
+            let newest = row["LoggingInfo"].as_array().and_then(|records| records.last()).expect("a record");
+            assert_eq!(newest["Status"], reached, "{row}");
+        }
+        let numbers =
+            "SELECT COUNT(*) - MAX(SeqNum) + MIN(SeqNum) - 1 AS number FROM LoggingInfo GROUP BY JobID";
+        let gaps = self.mesh.database.numbers("JobLoggingDB", numbers).await.expect("numbers");
+        assert!(gaps.iter().all(|gap| *gap == 0), "records are not numbered one by one: {gaps:?}");
+    }
+
+    async fn parameters_are_read_and_metadata_patched(&self) {
+        let last = *self.jobs.last().expect("a job");
+        let text = |text: &str| Some(Parameter::StringValue(text.to_owned()));
+        let patch = |job_id| JobMetadataPatch {
+            job_id,
+            attributes: Some(JobAttributes {
+                job_name: Some("after".to_owned()),
+                ..JobAttributes::default()
+            }),
+            parameters: vec![JobParameter { name: "HostName".to_owned(), value: text("after.invalid") }],
+        };
+        let patches = vec![patch(103), patch(last)];
+        let request = self.as_administrator(PatchJobMetadataRequest { patches });
+        self.jobs_service().await.patch_job_metadata(request).await.expect("outcomes");
+        assert_eq!(self.job(last, json!(["JobName"])).await["JobName"], "after");
+
+        let request =
+            self.as_administrator(GetJobParametersRequest { job_ids: vec![103, last], names: vec![] });
+        let answer = self.jobs_service().await.get_job_parameters(request).await.expect("parameters");
+        let outcomes = answer.into_inner().outcomes;
+        let [Some(Parameters::Parameters(of_103)), Some(Parameters::Parameters(of_last))] =
+            [&outcomes[0].result, &outcomes[1].result]
+        else {
+            panic!("{outcomes:?}")
+        };
+        let names =
+            |of: &[JobParameter]| of.iter().map(|parameter| parameter.name.clone()).collect::<Vec<_>>();
+        assert_eq!(names(&of_103.parameters), ["CPU(MHz)", "HostName"], "{of_103:?}");
+        assert_eq!(names(&of_last.parameters), ["HostName"], "{of_last:?}");
+        assert_eq!(of_103.parameters[1].value, text("after.invalid"));
+    }
+
+    async fn a_kill_joins_the_commands_of_others(&self) {
+        let body = json!({ "104": { now(): {"Status": "Killed"} } });
+        self.ask("normal_user", "PATCH", "/api/jobs/status", body).await;
+        let query = "SELECT CONCAT_WS('|', Command, Arguments, Status) AS text FROM JobCommands WHERE JobID = 104 \
+                     ORDER BY ReceptionTime";
+        let commands = self.mesh.database.texts("JobDB", query).await.expect("commands");
+        assert_eq!(commands, ["Kill||Sent", "Peek|std.out|Received", "Kill||Received"]);
+    }
+
+    /// The queue is empty then, and goes with all that belongs to it.
+    async fn a_killed_job_leaves_its_task_queue(&self) {
+        let body = json!({ "103": { now(): {"Status": "Killed"} } });
+        self.ask("normal_user", "PATCH", "/api/jobs/status", body).await;
+        for table in ["tq_Jobs", "tq_TQToSites", "tq_TQToJobTypes"] {
+            let query = format!("SELECT COUNT(*) AS number FROM {table}");
+            assert_eq!(
+                self.mesh.database.numbers("TaskQueueDB", &query).await.expect("a count"),
+                [0],
+                "{table}"
+            );
+        }
+        let queues = "SELECT CAST(TQId AS SIGNED) AS number FROM tq_TaskQueues";
+        assert_eq!(self.mesh.database.numbers("TaskQueueDB", queues).await.expect("queues"), [12]);
+    }
+
+    async fn submissions_continue_the_numbers(&self) {
+        let jdls = json!(vec!["Executable = \"/bin/true\"; InputData = {\"/alpha/a\", \"/alpha/b\"};"; 3]);
+        let jobs = self.ask("normal_user", "POST", "/api/jobs/jdl", jdls).await.json().expect("jobs");
+        let last = self.jobs.last().expect("a job");
+        for (job, expected) in jobs.as_array().expect("jobs").iter().zip(last + 1..) {
+            assert_eq!(job["JobID"], expected, "{jobs}");
+            let row = self.job(expected, json!(["Owner", "RescheduleCounter", "LoggingInfo"])).await;
+            assert_eq!(
+                (&row["Owner"], &row["LoggingInfo"][0]["Status"]),
+                (&json!("alice"), &json!("Received")),
+                "{row}"
+            );
+        }
+    }
+}
+
+fn now() -> String {
+    diracx_core::Clock::now(&diracx_core::SystemClock).format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string()
+}

@@ -1,0 +1,106 @@
+//! Every rpc with messages that make no sense, or just a little.
+
+use std::time::{Duration, Instant};
+
+use diracx_proto::FILE_DESCRIPTOR_SET;
+use diracx_server::AccessTable;
+use diracx_tests::{
+    as_it_is::AsItIs,
+    mesh::Mesh,
+    tokens::{identities, now},
+};
+use prost::{Message as _, bytes::Bytes};
+use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
+use serde_json::json;
+use tonic::{Code, Request, Status, transport::Channel};
+
+use crate::{
+    messages::{Dice, any, floods},
+    must_be_well,
+};
+
+/// How long an answer may take, on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// A component of the system that the rpc is open to.
+const COMPONENT: &str = "a component";
+
+/// Who asks, by token; `rounds` times each, divided by this.
+const CALLERS: [(&str, u64); 5] = [("normal_user", 1), ("admin", 2), (COMPONENT, 2), ("pilot", 4), ("", 10)];
+
+/// Calls every unary rpc that is served with `rounds` messages, and with floods.
+pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
+    let channel = Channel::from_shared(mesh.base.clone()).expect("a URI").connect().await.expect("a server");
+    let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("descriptors");
+    let (mut failures, mut count) = (Vec::new(), 0);
+    for (number, method) in (0..).zip(methods(&pool)) {
+        let mut dice = Dice::new(number);
+        let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
+        for (who, divisor) in CALLERS {
+            let mut messages = vec![DynamicMessage::new(method.input())];
+            messages.extend((0..rounds / divisor).map(|_| any(&mut dice, &method.input(), 0)));
+            if who == "admin" {
+                messages.extend(floods(&mut dice, &method.input(), 0));
+            }
+            let token = token(mesh, who, &path);
+            for message in messages {
+                count += 1;
+                let encoded = Bytes::from(message.encode_to_vec());
+                let begun = Instant::now();
+                let answer =
+                    tokio::time::timeout(PATIENCE, call(&channel, token.as_deref(), &path, encoded)).await;
+                let problem = match answer {
+                    Err(_) => "no answer".to_owned(),
+                    Ok(Err(status)) if is_failure(status.code()) => {
+                        format!("{:?} {}", status.code(), status.message())
+                    }
+                    Ok(_) => continue,
+                };
+                let (name, took) = (method.full_name(), begun.elapsed().as_millis());
+                let message = format!("{message:?}");
+                failures.push(format!("{name} as {who:?}: {problem:.300} ({took} ms)\n  {message:.600}"));
+            }
+        }
+        must_be_well(mesh).await;
+    }
+    assert!(count > 500, "only {count} calls were made of the contract");
+    assert!(failures.is_empty(), "{} failures:\n{}", failures.len(), failures.join("\n"));
+}
+
+/// The unary rpcs of the contract. Those that nobody serves answer UNIMPLEMENTED, which is fine here.
+fn methods(pool: &DescriptorPool) -> Vec<MethodDescriptor> {
+    let ours = pool.services().filter(|service| service.full_name().starts_with("diracx."));
+    ours.flat_map(|service| service.methods().collect::<Vec<_>>())
+        .filter(|method| !method.is_client_streaming() && !method.is_server_streaming())
+        .collect()
+}
+
+/// The token of a caller; none of nobody, and of the component of an rpc that names none.
+fn token(mesh: &Mesh, who: &str, path: &str) -> Option<String> {
+    if who != COMPONENT {
+        return mesh.tokens.get(who).cloned();
+    }
+    let access = AccessTable::of_prefix(FILE_DESCRIPTOR_SET, "diracx.").expect("declared access");
+    let component = access.rule(path).and_then(|rule| rule.components.first().cloned())?;
+    let issuer = identities().expect("identities")["issuer"].clone();
+    Some(mesh.key.sign(&json!({
+        "jti": "01890000-0000-7000-8000-000000000001", "exp": now() + 3600, "iss": issuer,
+        "sub": format!("component:{component}"), "dirac_component": component,
+    })))
+}
+
+async fn call(channel: &Channel, token: Option<&str>, path: &str, message: Bytes) -> Result<(), Status> {
+    let mut request = Request::new(message);
+    if let Some(token) = token {
+        request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().expect("a token"));
+    }
+    let mut grpc = tonic::client::Grpc::new(channel.clone());
+    grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
+    grpc.unary(request, path.parse().expect("a path"), AsItIs).await.map(drop)
+}
+
+/// What a caller's mistake must not look like.
+fn is_failure(code: Code) -> bool {
+    use Code::{Aborted, Cancelled, DataLoss, DeadlineExceeded, Internal, Unavailable, Unknown};
+    matches!(code, Internal | Unknown | Unavailable | DeadlineExceeded | Cancelled | Aborted | DataLoss)
+}
