@@ -7,6 +7,7 @@ use diracx_core::{
     config::Config,
     jdl::{JobDescriptionLimits, SubmissionContext, expand, payload},
     property::SecurityProperty,
+    sandbox::{LONGEST_PFN, Pfn},
     scope::Scope,
     version::check_client_version,
 };
@@ -87,6 +88,17 @@ pub fn jdl(data: &[u8]) {
             }
         }
     }
+}
+
+/// A PFN is refused, or consists of what it says of itself: a bucket, an owner, a file; and never leads out of its bucket.
+pub fn pfn(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(pfn) = text.parse::<Pfn>() else { return };
+    assert!(text.chars().count() <= LONGEST_PFN && text.ends_with(pfn.as_str()), "{text:?} became {pfn}");
+    let (owner, file) = (pfn.owner(), pfn.key().rsplit('/').next().unwrap_or_default());
+    assert_eq!(Pfn::new(pfn.bucket(), &owner, file).as_ref(), Ok(&pfn), "{text:?}");
+    assert!(pfn.as_str().starts_with(&owner.prefix(pfn.bucket())), "{text:?}");
+    assert_eq!(pfn.with_storage_element("SandboxSE").parse::<Pfn>().as_ref(), Ok(&pfn), "{text:?}");
 }
 
 /// A configuration is refused with a reason, or is the same after it was written as the config service serves it.

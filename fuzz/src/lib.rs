@@ -13,18 +13,21 @@ mod tokens;
 #[path = "../../services/config/src/yaml.rs"]
 mod yaml;
 
-pub use domain::{configuration, jdl, scope, version};
-pub use http::{search, status};
+pub use domain::{configuration, jdl, pfn, scope, version};
+pub use http::{heartbeat, metadata, search, status};
 pub use tokens::{jwt, state};
 
 /// A target: its name, and what it calls.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 11] = [
     ("configuration", configuration),
+    ("heartbeat", heartbeat),
     ("jdl", jdl),
     ("jwt", jwt),
+    ("metadata", metadata),
+    ("pfn", pfn),
     ("scope", scope),
     ("search", search),
     ("state", state),

@@ -101,6 +101,10 @@ on_every_mesh! {
         replay(&mesh, "07-heartbeat").await;
     }
 
+    async fn jobs_get_attributes_and_parameters_as_recorded(mesh: Mesh) {
+        replay(&mesh, "08-metadata").await;
+    }
+
     async fn jobs_are_rescheduled_as_recorded(mesh: Mesh) {
         replay(&mesh, "10-reschedule").await;
     }
