@@ -20,6 +20,9 @@ use crate::{
     settings::Settings,
 };
 
+/// The name of the jobs service in its tokens.
+const JOBS: &str = "jobs";
+
 /// The whole mesh, not yet on a port.
 pub(crate) struct Mesh {
     /// Everything that is served.
@@ -107,6 +110,7 @@ impl Mesh {
             sandboxes: Arc::new(settings.jobs.sandboxes.clone()),
             clock: clock.clone(),
             most_jobs_at_once: settings.jobs.most_jobs_at_once,
+            pilots: pilots.as_ref().map(|(channel, _)| wiring.called_by(JOBS, channel.clone())),
         };
         diracx_jobs::observe(&jobs_deps, jobs_ready.clone());
         let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));

@@ -91,6 +91,19 @@ impl ManagePilots {
     }
 }
 
+/// Pilots may be forgotten.
+#[derive(Debug)]
+pub struct ForgetPilots {
+    forced: bool,
+}
+
+impl ForgetPilots {
+    /// Whether also those that have not ended.
+    pub fn forced(&self) -> bool {
+        self.forced
+    }
+}
+
 /// The pilots may be put in order.
 #[derive(Debug)]
 pub struct Maintain(());
@@ -116,6 +129,17 @@ pub fn manage(identity: &Identity) -> Result<ManagePilots> {
     } else {
         Err(Forbidden::Manage.into())
     }
+}
+
+/// Whether this identity may have pilots forgotten; also those that have not ended: administrators only.
+pub fn forget(identity: &Identity, forced: bool) -> Result<ForgetPilots> {
+    if !is_above(identity) {
+        return Err(Forbidden::Manage.into());
+    }
+    if forced && identity.as_component().is_some() {
+        return Err(Forbidden::Force.into());
+    }
+    Ok(ForgetPilots { forced })
 }
 
 /// What this identity may find. As in DiracX, an administrator who is a pilot, too, is a pilot.

@@ -2,8 +2,11 @@
 //!
 //! The contract has a part, and a file, for each kind of work; `sql/` keeps it in DIRAC's tables and in a few of ours.
 
+pub mod change;
+pub mod link;
 pub mod query;
 pub mod registration;
+pub mod removal;
 pub mod schema;
 
 use std::sync::Arc;
@@ -13,8 +16,11 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use diracx_db::{DbResult, DbUrl, DbUrls, Deadline, Migrations};
 
 pub use self::{
-    query::QueryStore,
+    change::ChangeStore,
+    link::{Link, LinkStore},
+    query::{KnownPilot, QueryStore},
     registration::{Call, Made, NewPilot, Registration, RegistrationStore},
+    removal::RemovalStore,
 };
 use crate::error::Result;
 
@@ -23,7 +29,7 @@ mod sqlite;
 
 /// What is kept of pilots.
 #[async_trait]
-pub trait PilotStore: RegistrationStore + QueryStore {
+pub trait PilotStore: RegistrationStore + QueryStore + ChangeStore + LinkStore + RemovalStore {
     /// Asks the database for a sign of life.
     async fn ping(&self, deadline: Deadline) -> DbResult<()>;
 }

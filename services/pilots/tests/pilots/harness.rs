@@ -88,6 +88,7 @@ impl Pilots {
             config: ConfigFollower::fixed(config()),
             clock: clock.clone(),
             most_jobs_at_once: 20,
+            pilots: None,
         };
         let jobs = in_process(diracx_jobs::service(jobs, &stack(diracx_jobs::access().unwrap())));
 

@@ -2,5 +2,8 @@
 
 use super::{Store, Tx, link, pilot, request, search, stamp, summary};
 
+mod change;
+mod links;
 mod query;
 mod registration;
+mod removal;
