@@ -113,6 +113,7 @@ impl World {
             sandboxes: Arc::new(sandboxes),
             clock: clock.clone(),
             most_jobs_at_once: 20,
+            pilots: None,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
         Self { auth, config, jobs, clock, issuer, _idp: idp, _database: database, _directory: directory }
