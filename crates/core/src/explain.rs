@@ -131,6 +131,10 @@ reasons! {
     SandboxStoreUnavailable = "SANDBOX_STORE_UNAVAILABLE",
     /// A `request_id` was used for something else before.
     RequestIdReused = "REQUEST_ID_REUSED",
+    /// An element of another type has this name.
+    ElementTypeTaken = "ELEMENT_TYPE_TAKEN",
+    /// Somebody keeps the status of the element as it is.
+    ElementStatusHeld = "ELEMENT_STATUS_HELD",
 }
 
 /// What to tell the caller besides the sentence: kind, reason, variables, and help.
