@@ -8,6 +8,7 @@ use diracx_proto::{
     auth::v1::auth_service_client::AuthServiceClient,
     config::v1::config_service_client::ConfigServiceClient,
     jobs::v1::{jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient},
+    rss::v1::resource_status_service_client::ResourceStatusServiceClient,
 };
 use diracx_server::TokenVerifier;
 
@@ -31,6 +32,8 @@ pub struct Backends {
     pub config: Backend,
     /// Jobs and their sandboxes.
     pub jobs: Backend,
+    /// Resource statuses, unless the installation has none.
+    pub rss: Option<Backend>,
 }
 
 /// Shared by all handlers.
@@ -84,6 +87,11 @@ impl Context {
 
     pub(crate) fn sandboxes(&self) -> SandboxesServiceClient<AnyChannel> {
         diracx_client::sandboxes(self.backends.jobs.channel())
+    }
+
+    /// None where there are no routes that ask.
+    pub(crate) fn rss(&self) -> Option<ResourceStatusServiceClient<AnyChannel>> {
+        self.backends.rss.as_ref().map(|rss| diracx_client::rss(rss.channel()))
     }
 }
 

@@ -51,6 +51,14 @@ pub struct Args {
         value_name = "URL"
     )]
     pub jobs_url: String,
+    /// Where the resource status service is.
+    #[arg(
+        long,
+        env = "DIRACX_GATEWAY_RSS_URL",
+        default_value = "http://127.0.0.1:50055",
+        value_name = "URL"
+    )]
+    pub rss_url: String,
     /// PEM file (or a directory of them) with the certificates that the services are verified with; the
     /// system's unless given.
     #[arg(long, env = "DIRACX_GATEWAY_CA", value_name = "PATH")]
@@ -99,6 +107,8 @@ pub struct Settings {
     pub config: ServerAddress,
     /// Where the jobs service is.
     pub jobs: ServerAddress,
+    /// Where the resource status service is.
+    pub rss: ServerAddress,
     /// How services are verified.
     pub ca: Option<PathBuf>,
     /// The certificate and key of the public address.
@@ -125,6 +135,7 @@ impl Resolve for Args {
         let auth = problems.parse("DIRACX_GATEWAY_AUTH_URL", &self.auth_url);
         let config = problems.parse("DIRACX_GATEWAY_CONFIG_URL", &self.config_url);
         let jobs = problems.parse("DIRACX_GATEWAY_JOBS_URL", &self.jobs_url);
+        let rss = problems.parse("DIRACX_GATEWAY_RSS_URL", &self.rss_url);
         let tls = tls(problems, self.tls_certificate, self.tls_key);
         let issuer = self.token_issuer.filter(|issuer| !issuer.is_empty());
         let issuer = problems.required("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", issuer);
@@ -143,6 +154,7 @@ impl Resolve for Args {
             auth: auth?,
             config: config?,
             jobs: jobs?,
+            rss: rss?,
             ca: self.ca,
             tls: tls?,
             issuer: issuer?,
@@ -186,11 +198,16 @@ impl Settings {
         let auth = self.auth.connect(ca)?;
         let published = Arc::new(diracx_client::published_keys(auth.clone()));
         let keys = JwksSource::new(published, clock.clone());
+        let rss = match self.gateway.rss_enabled {
+            true => Some(Backend::remote(self.rss.connect(ca)?).with_streams(self.rss.connect(ca)?)),
+            false => None,
+        };
         let gateway = Gateway {
             backends: Backends {
                 auth: Backend::remote(auth),
                 config: Backend::remote(self.config.connect(ca)?).with_streams(self.config.connect(ca)?),
                 jobs: Backend::remote(self.jobs.connect(ca)?).with_streams(self.jobs.connect(ca)?),
+                rss,
             },
             verifier: TokenVerifier::new(self.issuer, self.algorithms, keys, clock),
             gate: self.gate,

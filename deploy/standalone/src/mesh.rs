@@ -91,6 +91,17 @@ impl Mesh {
         diracx_jobs::observe(&jobs_deps, jobs_ready.clone());
         let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));
 
+        let rss_ready = Readiness::default();
+        let rss = match settings.gateway.rss_enabled {
+            true => {
+                let store = settings.rss.open_store().await.context("ResourceStatusDB")?;
+                let deps = diracx_rss::Deps::new(store, clock.clone());
+                diracx_rss::observe(&deps, rss_ready.clone(), &metrics);
+                Some(in_process(diracx_rss::service(deps, &wiring.stack(diracx_rss::access()?))))
+            }
+            false => None,
+        };
+
         let extra = match dev_idp {
             Some(issuer) => DevIdp::new(issuer.clone(), People::new(keeper, issuer), clock.clone())?.router(),
             None => Router::new(),
@@ -100,6 +111,7 @@ impl Mesh {
                 auth: Backend::in_process(auth, auth_ready.clone()),
                 config: Backend::in_process(config, config_ready.clone()),
                 jobs: Backend::in_process(jobs.clone(), jobs_ready.clone()),
+                rss: rss.map(|rss| Backend::in_process(rss, rss_ready.clone())),
             },
             verifier: wiring.verifier.clone(),
             gate: settings.gate.clone(),
@@ -108,7 +120,7 @@ impl Mesh {
             extra,
         };
         let router = gateway.into_router()?;
-        let readiness = vec![auth_ready, config_ready, jobs_ready];
+        let readiness = vec![auth_ready, config_ready, jobs_ready, rss_ready];
         Ok(Self { router, jobs, minter, clock, readiness, metrics })
     }
 

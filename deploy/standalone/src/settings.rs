@@ -9,6 +9,7 @@ use diracx_core::{Clock, SystemClock, Version};
 use diracx_db::DbUrl;
 use diracx_gateway::{GatewayArgs, GatewaySettings};
 use diracx_jobs::settings::{JobsArgs, JobsSettings};
+use diracx_rss::settings::{RssArgs, RssSettings};
 use diracx_server::{
     settings::{
         Environment, Failure, Problems, Resolve, Secret, TelemetryArgs, TelemetrySettings, TokenArgs,
@@ -65,6 +66,9 @@ pub struct Args {
     /// Jobs.
     #[command(flatten)]
     pub jobs: JobsArgs,
+    /// Resource statuses.
+    #[command(flatten)]
+    pub rss: RssArgs,
     /// Callers.
     #[command(flatten)]
     pub gateway: GatewayArgs,
@@ -103,6 +107,8 @@ pub struct Settings {
     pub token: TokenSettings,
     /// Jobs.
     pub jobs: JobsSettings,
+    /// Resource statuses.
+    pub rss: RssSettings,
     /// Callers.
     pub gateway: GatewaySettings,
     /// Logs and traces.
@@ -167,6 +173,7 @@ impl Given {
             ("DIRACX_DB_URL_JOBLOGGINGDB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_TASKQUEUEDB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_SANDBOXMETADATADB", "sqlite:///jobs.db".to_owned()),
+            ("DIRACX_DB_URL_RESOURCESTATUSDB", "sqlite:///rss.db".to_owned()),
             ("DIRACX_SANDBOX_STORE_DIRECTORY", "/sandboxes".to_owned()),
             ("DIRACX_CONFIG_BACKEND_URL", "/default.yml".to_owned()),
         ];
@@ -252,8 +259,12 @@ impl Resolve for Args {
         let auth = self.auth.resolve(environment, problems);
         let token = self.token.resolve(environment, problems);
         let jobs = self.jobs.resolve(environment, problems);
+        let rss = self.rss.resolve(environment, problems);
         let gateway = self.gateway.resolve(environment, problems);
         let telemetry = self.telemetry.resolve(environment, problems);
+        let jobs = jobs?;
+        let rss =
+            RssSettings { db_url: rss?, connections: jobs.databases.connections, migrate: jobs.migrate };
         Some(Settings {
             metrics_listen: metrics_listen?,
             auth_db: auth_db?,
@@ -261,7 +272,8 @@ impl Resolve for Args {
             source: source?,
             auth: auth?,
             token: token?,
-            jobs: jobs?,
+            jobs,
+            rss,
             gateway: GatewaySettings { drain: drain?, ..gateway? },
             telemetry: telemetry?,
         })

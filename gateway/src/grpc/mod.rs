@@ -19,6 +19,7 @@ use diracx_proto::{
     auth::v1::auth_service_server,
     config::v1::config_service_server,
     jobs::v1::{jobs_service_server, sandboxes_service_server},
+    rss::v1::resource_status_service_server,
 };
 use diracx_server::{status::from_explanation, telemetry::inject};
 use futures::future::BoxFuture;
@@ -34,8 +35,11 @@ use crate::{context::Backends, health::Backend};
 /// The health and reflection of the gateway itself, by the start of their paths.
 const OWN: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 /// Rpcs whose streams last as long as their callers like.
-const LASTING: [&str; 2] =
-    ["/diracx.config.v1.ConfigService/WatchConfig", "/diracx.jobs.v1.JobsService/WatchJobs"];
+const LASTING: [&str; 3] = [
+    "/diracx.config.v1.ConfigService/WatchConfig",
+    "/diracx.jobs.v1.JobsService/WatchJobs",
+    "/diracx.rss.v1.ResourceStatusService/WatchResourceStatuses",
+];
 /// Headers about one connection, which is not the next one.
 const HOP_BY_HOP: [&str; 8] = [
     "connection",
@@ -94,12 +98,14 @@ pub(crate) struct GrpcRouter {
 
 impl GrpcRouter {
     pub(crate) fn new(backends: &Backends) -> Result<Self, GrpcError> {
-        let services = Arc::new(HashMap::from([
+        let mut services = HashMap::from([
             (auth_service_server::SERVICE_NAME, backends.auth.clone()),
             (config_service_server::SERVICE_NAME, backends.config.clone()),
             (jobs_service_server::SERVICE_NAME, backends.jobs.clone()),
             (sandboxes_service_server::SERVICE_NAME, backends.jobs.clone()),
-        ]));
+        ]);
+        services.extend(backends.rss.clone().map(|rss| (resource_status_service_server::SERVICE_NAME, rss)));
+        let services = Arc::new(services);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(diracx_proto::FILE_DESCRIPTOR_SET)

@@ -107,9 +107,7 @@ impl ElementType {
     /// What can be done with it.
     pub fn status_types(self) -> &'static [StatusType] {
         match self {
-            Self::Storage => {
-                &[StatusType::Read, StatusType::Write, StatusType::Check, StatusType::Remove]
-            }
+            Self::Storage => &[StatusType::Read, StatusType::Write, StatusType::Check, StatusType::Remove],
             Self::Site | Self::Compute | Self::Fts => &[StatusType::All],
         }
     }
@@ -165,7 +163,8 @@ impl Stored {
 
     /// Whether the rows are of one element, and say the same to whoever wants to use it.
     pub fn says_the_same_as(&self, other: &Self) -> bool {
-        (&self.element_type, &self.status, &self.reason) == (&other.element_type, &other.status, &other.reason)
+        (&self.element_type, &self.status, &self.reason)
+            == (&other.element_type, &other.status, &other.reason)
     }
 }
 

@@ -50,7 +50,8 @@ fn report(keeper: &Keeper, readiness: &Readiness) {
 
 fn numbers(text: &mut String, failing: bool, age: Option<i64>) {
     // writing to a String cannot fail
-    let _ = writeln!(text, "# HELP diracx_rss_refresh_failing Whether the statuses could not be read lately.");
+    let _ =
+        writeln!(text, "# HELP diracx_rss_refresh_failing Whether the statuses could not be read lately.");
     let _ = writeln!(text, "# TYPE diracx_rss_refresh_failing gauge");
     let _ = writeln!(text, "diracx_rss_refresh_failing {}", i32::from(failing));
     if let Some(age) = age {

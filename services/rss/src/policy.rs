@@ -73,7 +73,9 @@ pub fn read(identity: &Identity, vo: &str) -> ReadView {
 pub fn list(identity: &Identity, vo: &str) -> Result<ListScope> {
     let user = identity.as_user();
     match (user, vo) {
-        (Some(user), _) if !is_administrator(user) => may_see(user, vo).map(|()| ListScope::Vo(user.vo.clone())),
+        (Some(user), _) if !is_administrator(user) => {
+            may_see(user, vo).map(|()| ListScope::Vo(user.vo.clone()))
+        }
         (_, "") => Ok(ListScope::All),
         (_, vo) => Ok(ListScope::Vo(vo.to_owned())),
     }

@@ -92,10 +92,10 @@ pub(super) async fn processes(
     let mut all = environment.clone();
     let mut addresses = Vec::new();
     let (private, public) = component_key(directory)?;
-    for service in ["config", "auth", "jobs"] {
+    for service in ["config", "auth", "jobs", "rss"] {
         let address = format!("127.0.0.1:{}", free_port()?);
         all.push((format!("DIRACX_GATEWAY_{}_URL", service.to_uppercase()), format!("http://{address}")));
-        if service != "jobs" {
+        if !["jobs", "rss"].contains(&service) {
             all.push((format!("DIRACX_{}_SERVICE_URL", service.to_uppercase()), format!("http://{address}")));
         }
         addresses.push((service, address));

@@ -3,13 +3,7 @@
 use std::sync::Arc;
 
 use super::plan::{Book, Entry, Refusal, Target, Update};
-use crate::{
-    Deps,
-    error::Result,
-    model::Kept,
-    policy::Administer,
-    store::Decided,
-};
+use crate::{Deps, error::Result, model::Kept, policy::Administer, store::Decided};
 
 /// Sets the statuses that may be set; of each, what is kept now or why it was not set.
 pub async fn set(

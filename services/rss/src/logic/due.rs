@@ -26,7 +26,8 @@ pub struct Applied {
 
 /// Whether anything has to begin or to end.
 pub fn is_due(kept: &Kept, now: DateTime<Utc>) -> bool {
-    kept.plans.iter().any(|plan| plan.effective <= now) || kept.returns.iter().any(|row| row.expiration <= now)
+    kept.plans.iter().any(|plan| plan.effective <= now)
+        || kept.returns.iter().any(|row| row.expiration <= now)
 }
 
 /// Puts into effect what is due, at the most `most` of it.

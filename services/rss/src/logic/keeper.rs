@@ -165,7 +165,8 @@ impl Inner {
             return Ok(kept);
         }
         let deadline = Deadline::after(INTERVAL);
-        if let Err(error) = due::apply(self.store.as_ref(), self.clock.as_ref(), deadline, DUE_AT_ONCE).await {
+        if let Err(error) = due::apply(self.store.as_ref(), self.clock.as_ref(), deadline, DUE_AT_ONCE).await
+        {
             tracing::warn!("what is due is not put into effect: {error}");
             return Ok(kept);
         }

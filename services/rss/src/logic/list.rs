@@ -59,7 +59,13 @@ pub fn element_type(entry: &Entry) -> &str {
 fn place(entry: &Entry) -> Place {
     let key = &entry.key;
     let status_type = &key.status_type;
-    (element_type(entry).parse().ok(), key.name.clone(), status_type.parse().ok(), status_type.clone(), key.vo.clone())
+    (
+        element_type(entry).parse().ok(),
+        key.name.clone(),
+        status_type.parse().ok(),
+        status_type.clone(),
+        key.vo.clone(),
+    )
 }
 
 fn fits(entry: &Entry, scope: &ListScope, wanted: &Wanted) -> bool {

@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
-use crate::model::{ElementType, Kept, Kind, Planned, Prior, Return, RowKey, SYSTEM, StatusType, Stored, Value, never};
+use crate::model::{
+    ElementType, Kept, Kind, Planned, Prior, Return, RowKey, SYSTEM, StatusType, Stored, Value, never,
+};
 
 /// A newest status further ahead than this is somebody's mistake, and not followed.
 const AHEAD: TimeDelta = TimeDelta::minutes(1);
@@ -153,8 +155,7 @@ impl Book {
     pub fn set(&mut self, update: &Update) -> Result<Vec<Entry>, Refusal> {
         let Target { element_type, name, .. } = &update.target;
         for key in update.target.keys() {
-            self.may_set(&key, element_type.as_str(), &update.owner)
-                .map_err(|why| why.of(name))?;
+            self.may_set(&key, element_type.as_str(), &update.owner).map_err(|why| why.of(name))?;
         }
         let expiration = update.expiration.map_or_else(never, |time| time.trunc_subsecs(0).min(never()));
         let effective = update.effective.map(|time| time.trunc_subsecs(0)).filter(|time| *time > self.now);
@@ -195,11 +196,13 @@ impl Book {
         let key = plan.key.clone();
         let known = self.statuses.get(&key);
         if plan.expiration < never() {
-            let prior = match self.returns.get(&key).filter(|row| known.is_some_and(|known| row.is_of(known))) {
+            let prior = match self.returns.get(&key).filter(|row| known.is_some_and(|known| row.is_of(known)))
+            {
                 Some(row) => row.prior.clone(),
                 None => known.map(Prior::from),
             };
-            let row = Return { key: key.clone(), expiration: plan.expiration, status: plan.status.clone(), prior };
+            let row =
+                Return { key: key.clone(), expiration: plan.expiration, status: plan.status.clone(), prior };
             self.returns.insert(key.clone(), row.clone());
             self.changes.returns.insert(key.clone(), Some(row));
         } else {
@@ -308,7 +311,9 @@ impl Book {
 
     fn type_of(&self, key: &RowKey) -> Option<&str> {
         let stored = self.statuses.get(key).map(|row| row.element_type.as_str());
-        stored.or_else(|| self.plans.get(key).map(|plan| plan.element_type.as_str())).filter(|known| !known.is_empty())
+        stored
+            .or_else(|| self.plans.get(key).map(|plan| plan.element_type.as_str()))
+            .filter(|known| !known.is_empty())
     }
 
     fn may_set(&self, key: &RowKey, element_type: &str, owner: &str) -> Result<(), Why> {

@@ -29,7 +29,9 @@ impl Availability {
         match status.parse() {
             Ok(Value::Active) => Self::Allowed(None),
             Ok(Value::Degraded) => Self::Allowed(Some(why.to_owned())),
-            Ok(Value::Probing | Value::Banned | Value::Error | Value::Unknown) => Self::Forbidden(why.to_owned()),
+            Ok(Value::Probing | Value::Banned | Value::Error | Value::Unknown) => {
+                Self::Forbidden(why.to_owned())
+            }
             Err(()) => Self::Forbidden(format!("Unknown status: {status}")),
         }
     }
@@ -87,7 +89,9 @@ impl View {
         let of_vo = |vo: Option<&str>| -> BTreeMap<String, Vec<Availability>> {
             let elements = rows.get(&vo).into_iter().flatten();
             elements
-                .filter_map(|(name, rows)| Some(((*name).to_owned(), complete(element_type, vo, name, rows)?)))
+                .filter_map(|(name, rows)| {
+                    Some(((*name).to_owned(), complete(element_type, vo, name, rows)?))
+                })
                 .collect()
         };
         let finish = |vo: Option<&str>, all: &BTreeMap<String, Vec<Availability>>| {

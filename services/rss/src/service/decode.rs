@@ -58,10 +58,16 @@ pub(super) fn target(key: Option<&pb::StatusKey>) -> Result<Target, Invalid> {
         None => of.to_vec(),
         Some(one) if of.contains(&one) => vec![one],
         Some(_) if element_type == ElementType::Storage => {
-            return Err(Invalid::field("key.status_type", "must be one of the four accesses of a storage element"));
+            return Err(Invalid::field(
+                "key.status_type",
+                "must be one of the four accesses of a storage element",
+            ));
         }
         Some(_) => {
-            return Err(Invalid::field("key.status_type", "must be ALL: only storage elements have accesses"));
+            return Err(Invalid::field(
+                "key.status_type",
+                "must be ALL: only storage elements have accesses",
+            ));
         }
     };
     Ok(Target { element_type, name, status_types, vo: if vo.is_empty() { ALL.to_owned() } else { vo } })

@@ -1,8 +1,8 @@
 //! The statuses that an element had.
 
+use chrono::DateTime;
 use diracx_proto::{Invalid, rss::v1 as pb, time};
 use diracx_server::{identity, to_status};
-use chrono::DateTime;
 use tonic::{Request, Response, Status};
 
 use super::{decode, encode, token};
@@ -21,9 +21,8 @@ pub(super) async fn get_element_history(
     let permit = policy::history(&identity, &past.target.vo).map_err(to_status)?;
     let of = past.target.element_type;
     let (rows, end) = history::page(deps, permit, past).await.map_err(to_status)?;
-    let next_page_token = end.map(|(time, number)| {
-        token::write(&[&time.timestamp_micros().to_string(), &number.to_string()])
-    });
+    let next_page_token =
+        end.map(|(time, number)| token::write(&[&time.timestamp_micros().to_string(), &number.to_string()]));
     Ok(Response::new(pb::GetElementHistoryResponse {
         statuses: rows.iter().map(|row| encode::record(of, row)).collect(),
         next_page_token: next_page_token.unwrap_or_default(),

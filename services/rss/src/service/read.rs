@@ -72,7 +72,9 @@ fn watch_from(
             if ended {
                 return None;
             }
-            if let Some(message) = snapshot.and_then(|snapshot| news(&snapshot, element_type, &permit, &mut known)) {
+            if let Some(message) =
+                snapshot.and_then(|snapshot| news(&snapshot, element_type, &permit, &mut known))
+            {
                 return Some((Ok(message), (states, permit, known)));
             }
         }

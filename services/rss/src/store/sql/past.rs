@@ -4,7 +4,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diracx_db::{DbResult, UtcTime};
 
-use super::{Conn, rows::{StatusRow, stored}};
+use super::{
+    Conn,
+    rows::{StatusRow, stored},
+};
 use crate::{
     logic::history::{Past, Record},
     model::Kind,
@@ -48,9 +51,7 @@ macro_rules! page {
         if let Some((time, id)) = before {
             let time = UtcTime::from(*time);
             query = query.filter(
-                $table::date_effective
-                    .lt(time)
-                    .or($table::date_effective.eq(time).and($table::id.lt(*id))),
+                $table::date_effective.lt(time).or($table::date_effective.eq(time).and($table::id.lt(*id))),
             );
         }
         let rows: Vec<(i64, StatusRow)> = query.load($conn).await?;

@@ -33,9 +33,8 @@ pub(super) async fn load(conn: &mut Conn, locked: bool) -> DbResult<Vec<Planned>
 
 /// What expires.
 pub(super) async fn load_returns(conn: &mut Conn, locked: bool) -> DbResult<Vec<Return>> {
-    let query = returns::table
-        .order((returns::kind, returns::name, returns::status_type, returns::vo))
-        .select((
+    let query =
+        returns::table.order((returns::kind, returns::name, returns::status_type, returns::vo)).select((
             (returns::kind, returns::name, returns::status_type, returns::vo),
             returns::expiration_time,
             returns::status,

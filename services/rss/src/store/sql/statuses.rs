@@ -4,7 +4,10 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use diracx_db::DbResult;
 
-use super::{Conn, dialect, rows::{StatusRow, stored}};
+use super::{
+    Conn, dialect,
+    rows::{StatusRow, stored},
+};
 use crate::{
     model::{Kind, Stored},
     store::schema::{resource_status, site_status},

@@ -52,7 +52,8 @@ pub(super) async fn changes(conn: &mut Conn, changes: &Changes) -> DbResult<()> 
         let (put, gone) = divide(of_kind.map(|(key, row)| (dirac_key(key), row.as_ref().map(status_row))));
         upsert(conn, status, KEY, STATUS, &put).await?;
         delete(conn, status, KEY, &gone).await?;
-        let records = |rows: &[Stored]| rows.iter().filter(|row| row.key.kind == kind).map(record).collect::<Vec<_>>();
+        let records =
+            |rows: &[Stored]| rows.iter().filter(|row| row.key.kind == kind).map(record).collect::<Vec<_>>();
         append(conn, log, &records(&changes.log)).await?;
         append(conn, history, &records(&changes.history)).await?;
     }
