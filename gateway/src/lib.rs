@@ -33,6 +33,11 @@ pub use serve::serve;
 pub use settings::{GatewayArgs, GatewaySettings};
 pub use tls::{Tls, TlsError};
 
+/// Every REST path with its methods, as `Allow` lists them: what the contract with DiracX's clients is compared with.
+pub fn rest_paths() -> Vec<(&'static str, &'static str)> {
+    routes::table(true).paths().to_vec()
+}
+
 /// Everything the gateway is made of.
 #[derive(Debug, Clone)]
 pub struct Gateway {
@@ -60,7 +65,7 @@ impl Gateway {
     /// If a path of `extra` is one of ours.
     pub fn into_router(self) -> Result<Router, GrpcError> {
         let grpc = grpc::GrpcRouter::new(&self.backends)?;
-        let table = routes::table(&self.backends);
+        let table = routes::table(self.backends.rss.is_some());
         let context = context::Context::new(self.backends, self.verifier, self.settings.clone());
         let counted = counted::Counted::new(&self.metrics, table.paths());
         let rest = table.into_router().with_state(context).merge(self.extra);

@@ -19,10 +19,10 @@ pub(crate) mod sandbox_store;
 mod sandboxes;
 mod well_known;
 
-use crate::{context::Backends, routing::Table};
+use crate::routing::Table;
 
-/// Every REST path of the services that there are.
-pub(crate) fn table(backends: &Backends) -> Table {
+/// Every REST path; those of resource statuses only if there are any.
+pub(crate) fn table(with_rss: bool) -> Table {
     let table = home::routes(Table::default());
     let table = health::routes(table);
     let table = well_known::routes(table);
@@ -30,6 +30,6 @@ pub(crate) fn table(backends: &Backends) -> Table {
     let table = config::routes(table);
     let table = jobs::routes(table);
     let table = sandboxes::routes(table);
-    let table = if backends.rss.is_some() { rss::routes(table) } else { table };
+    let table = if with_rss { rss::routes(table) } else { table };
     sandbox_store::routes(table)
 }
