@@ -10,7 +10,8 @@ use crate::{
         jobs_delete::DeleteArguments, jobs_kill::KillArguments, jobs_parameters::ParametersArguments,
         jobs_reschedule::RescheduleArguments, jobs_search::SearchArguments, jobs_status::StatusArguments,
         jobs_submit::SubmitArguments, jobs_summary::SummaryArguments, jobs_wait::WaitArguments,
-        jobs_watch::WatchArguments, login::LoginArguments, sandbox_get::GetArguments,
+        jobs_watch::WatchArguments, login::LoginArguments, rss_history::HistoryArguments,
+        rss_list::ListArguments, rss_set::SetArguments, sandbox_get::GetArguments,
     },
     output::Format,
 };
@@ -76,6 +77,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: JobsCommand,
     },
+    /// Look at the statuses of sites and resources, and set them
+    Rss {
+        #[command(subcommand)]
+        command: RssCommand,
+    },
     /// Fetch the files that jobs read and wrote
     Sandbox {
         #[command(subcommand)]
@@ -101,6 +107,13 @@ pub(crate) enum JobsCommand {
     Kill(KillArguments),
     Delete(DeleteArguments),
     Reschedule(RescheduleArguments),
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RssCommand {
+    List(ListArguments),
+    Set(SetArguments),
+    History(HistoryArguments),
 }
 
 #[derive(Debug, Subcommand)]

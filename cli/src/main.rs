@@ -5,6 +5,7 @@ mod changes;
 mod commands;
 mod condition;
 mod connection;
+mod elements;
 mod failure;
 mod job_numbers;
 mod mistyped;
@@ -19,10 +20,11 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Command, ConfigCommand, Dirac, JobsCommand, SandboxCommand};
+use arguments::{Command, ConfigCommand, Dirac, JobsCommand, RssCommand, SandboxCommand};
 use commands::{
     config_dump, jobs_delete, jobs_kill, jobs_parameters, jobs_reschedule, jobs_search, jobs_status,
-    jobs_submit, jobs_summary, jobs_wait, jobs_watch, login, logout, sandbox_get, whoami,
+    jobs_submit, jobs_summary, jobs_wait, jobs_watch, login, logout, rss_history, rss_list, rss_set,
+    sandbox_get, whoami,
 };
 use failure::Failure;
 
@@ -67,6 +69,11 @@ async fn run(dirac: Dirac) -> Result<(), Failure> {
             JobsCommand::Kill(arguments) => jobs_kill::run(&global, arguments).await,
             JobsCommand::Delete(arguments) => jobs_delete::run(&global, arguments).await,
             JobsCommand::Reschedule(arguments) => jobs_reschedule::run(&global, arguments).await,
+        },
+        Command::Rss { command } => match command {
+            RssCommand::List(arguments) => rss_list::run(&global, arguments).await,
+            RssCommand::Set(arguments) => rss_set::run(&global, arguments).await,
+            RssCommand::History(arguments) => rss_history::run(&global, arguments).await,
         },
         Command::Sandbox { command: SandboxCommand::Get(arguments) } => {
             sandbox_get::run(&global, arguments).await

@@ -9,6 +9,7 @@ use diracx_proto::{
     config::v1::config_service_client::ConfigServiceClient,
     jobs::v1::{jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient},
     pilots::v1::pilots_service_client::PilotsServiceClient,
+    rss::v1::resource_status_service_client::ResourceStatusServiceClient,
 };
 use diracx_server::TokenVerifier;
 use http::StatusCode;
@@ -35,6 +36,8 @@ pub struct Backends {
     pub jobs: Backend,
     /// Pilots; none if the installation has none.
     pub pilots: Option<Backend>,
+    /// Resource statuses, unless the installation has none.
+    pub rss: Option<Backend>,
 }
 
 /// Shared by all handlers.
@@ -95,6 +98,11 @@ impl Context {
 
     pub(crate) fn sandboxes(&self) -> SandboxesServiceClient<AnyChannel> {
         diracx_client::sandboxes(self.backends.jobs.channel())
+    }
+
+    /// None where there are no routes that ask.
+    pub(crate) fn rss(&self) -> Option<ResourceStatusServiceClient<AnyChannel>> {
+        self.backends.rss.as_ref().map(|rss| diracx_client::rss(rss.channel()))
     }
 }
 

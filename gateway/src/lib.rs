@@ -33,6 +33,11 @@ pub use serve::serve;
 pub use settings::{GatewayArgs, GatewaySettings};
 pub use tls::{Tls, TlsError};
 
+/// Every REST path with its methods, as `Allow` lists them: what the contract with DiracX's clients is compared with.
+pub fn rest_paths() -> Vec<(&'static str, &'static str)> {
+    routes::table(true).paths().to_vec()
+}
+
 /// Everything the gateway is made of.
 #[derive(Debug, Clone)]
 pub struct Gateway {

@@ -62,6 +62,14 @@ pub struct Args {
         value_name = "URL"
     )]
     pub pilots_url: String,
+    /// Where the resource status service is.
+    #[arg(
+        long,
+        env = "DIRACX_GATEWAY_RSS_URL",
+        default_value = "http://127.0.0.1:50055",
+        value_name = "URL"
+    )]
+    pub rss_url: String,
     /// PEM file (or a directory of them) with the certificates that the services are verified with; the
     /// system's unless given.
     #[arg(long, env = "DIRACX_GATEWAY_CA", value_name = "PATH")]
@@ -112,6 +120,8 @@ pub struct Settings {
     pub jobs: ServerAddress,
     /// Where the pilots service is, if there is one.
     pub pilots: Option<ServerAddress>,
+    /// Where the resource status service is.
+    pub rss: ServerAddress,
     /// How services are verified.
     pub ca: Option<PathBuf>,
     /// The certificate and key of the public address.
@@ -140,6 +150,7 @@ impl Resolve for Args {
         let jobs = problems.parse("DIRACX_GATEWAY_JOBS_URL", &self.jobs_url);
         let has_pilots = problems.boolean("DIRACX_SERVICE_PILOTS_ENABLED", &self.pilots_enabled);
         let pilots = problems.parse("DIRACX_GATEWAY_PILOTS_URL", &self.pilots_url);
+        let rss = problems.parse("DIRACX_GATEWAY_RSS_URL", &self.rss_url);
         let tls = tls(problems, self.tls_certificate, self.tls_key);
         let issuer = self.token_issuer.filter(|issuer| !issuer.is_empty());
         let issuer = problems.required("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", issuer);
@@ -159,6 +170,7 @@ impl Resolve for Args {
             config: config?,
             jobs: jobs?,
             pilots: pilots.filter(|_| has_pilots == Some(true)),
+            rss: rss?,
             ca: self.ca,
             tls: tls?,
             issuer: issuer?,
@@ -202,6 +214,10 @@ impl Settings {
         let auth = self.auth.connect(ca)?;
         let published = Arc::new(diracx_client::published_keys(auth.clone()));
         let keys = JwksSource::new(published, clock.clone());
+        let rss = match self.gateway.rss_enabled {
+            true => Some(Backend::remote(self.rss.connect(ca)?).with_streams(self.rss.connect(ca)?)),
+            false => None,
+        };
         let gateway = Gateway {
             backends: Backends {
                 auth: Backend::remote(auth),
@@ -211,6 +227,7 @@ impl Settings {
                     .pilots
                     .map(|pilots| Ok::<_, anyhow::Error>(Backend::remote(pilots.connect(ca)?)))
                     .transpose()?,
+                rss,
             },
             verifier: TokenVerifier::new(self.issuer, self.algorithms, keys, clock),
             gate: self.gate,

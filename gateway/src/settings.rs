@@ -39,6 +39,9 @@ pub struct GatewayArgs {
     /// How many connections there are at the same time; more wait until one ends.
     #[arg(long, env = "DIRACX_GATEWAY_MAX_CONNECTIONS", default_value = "10000", value_name = "COUNT")]
     pub max_connections: String,
+    /// Whether there are resource statuses: /api/rss, and the service behind it.
+    #[arg(long, env = "DIRACX_SERVICE_RSS_ENABLED", default_value = "true", value_name = "BOOL")]
+    pub rss_enabled: String,
 }
 
 /// See [`GatewayArgs`].
@@ -56,6 +59,8 @@ pub struct GatewaySettings {
     pub max_concurrent_requests: usize,
     /// Connections at the same time.
     pub max_connections: usize,
+    /// Whether there are resource statuses.
+    pub rss_enabled: bool,
     /// How long requests under way may take to finish when the process is asked to end.
     pub drain: Duration,
 }
@@ -69,6 +74,7 @@ impl Default for GatewaySettings {
             request_timeout: Duration::from_secs(60),
             max_concurrent_requests: 1024,
             max_connections: 10_000,
+            rss_enabled: true,
             drain: Duration::from_secs(25),
         }
     }
@@ -87,6 +93,7 @@ impl Resolve for GatewayArgs {
         let requests =
             count(problems, "DIRACX_GATEWAY_MAX_CONCURRENT_REQUESTS", &self.max_concurrent_requests);
         let connections = count(problems, "DIRACX_GATEWAY_MAX_CONNECTIONS", &self.max_connections);
+        let rss_enabled = problems.boolean("DIRACX_SERVICE_RSS_ENABLED", &self.rss_enabled);
         Some(GatewaySettings {
             cors_origins: cors_origins?,
             max_body_bytes: max_body_bytes?,
@@ -94,6 +101,7 @@ impl Resolve for GatewayArgs {
             request_timeout: request_timeout?,
             max_concurrent_requests: requests?,
             max_connections: connections?,
+            rss_enabled: rss_enabled?,
             drain: GatewaySettings::default().drain,
         })
     }

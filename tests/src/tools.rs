@@ -1,6 +1,6 @@
-//! What the tests of logins need besides our own programs: an OpenID provider, and a web browser.
+//! What tests need besides our own programs: an OpenID provider, a web browser, DiracX's own clients.
 //!
-//! `cargo xtask test` installs both, or says that it cannot. A test without its tool says so and ends; on the
+//! `cargo xtask test` installs them, or says that it cannot. A test without its tool says so and ends; on the
 //! build server it fails.
 
 use std::path::{Path, PathBuf};
@@ -22,6 +22,19 @@ pub fn openid_provider() -> Option<PathBuf> {
 pub fn chromedriver() -> Option<PathBuf> {
     let driver = find("chromium").and_then(|_| find("chromedriver"));
     or_skip(driver, "no Chromium; `apt-get install chromium chromium-driver` installs it")
+}
+
+/// The environment of Python with DiracX's own client of this version; nothing if the test is to be skipped.
+///
+/// # Panics
+/// On the build server, where nothing is skipped.
+pub fn diracx_client(version: &str) -> Option<PathBuf> {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../.tools/diracx-{version}"));
+    let there = place.join("lock.txt").is_file();
+    or_skip(
+        there.then_some(place),
+        &format!("no client of DiracX {version}; `cargo xtask test tests` installs it"),
+    )
 }
 
 #[expect(clippy::print_stderr, reason = "whoever runs the tests should see it")]

@@ -10,6 +10,7 @@ use diracx_proto::jobs::v1::{
     job_parameter::Value as Parameter, job_parameters_outcome::Result as Parameters,
     jobs_service_client::JobsServiceClient,
 };
+use diracx_proto::rss::v1::{self as rss, resource_status_service_client::ResourceStatusServiceClient};
 use diracx_tests::{
     http::Answer,
     mesh::{Database, Form, Mesh, Store},
@@ -17,7 +18,8 @@ use diracx_tests::{
 use serde_json::{Value, json};
 use tonic::{Request, transport::Channel};
 
-const DATABASES: [&str; 4] = ["JobDB", "JobLoggingDB", "TaskQueueDB", "SandboxMetadataDB"];
+const DATABASES: [&str; 5] =
+    ["JobDB", "JobLoggingDB", "TaskQueueDB", "SandboxMetadataDB", "ResourceStatusDB"];
 
 /// The columns, keys, references and triggers, a line each, each with its table in front.
 const DEFINITIONS: [&str; 5] = [
@@ -85,6 +87,7 @@ async fn adopt_and_serve(made_by: &str, jobs: Vec<i64>) {
     installation.sandboxes_are_listed_and_assigned().await;
     installation.a_job_is_removed_with_all_that_belongs_to_it().await;
     installation.submissions_continue_the_numbers().await;
+    installation.resource_statuses_are_told_and_set().await;
     let complaints = installation.mesh.complaints();
     assert!(!complaints.contains(r#""level":"ERROR""#), "{complaints}");
 }
@@ -131,6 +134,36 @@ impl Installation {
         let rows = self.ask("admin", "POST", "/api/jobs/search", body).await.json().expect("rows");
         assert_eq!(rows.as_array().map(Vec::len), Some(1), "{job}: {rows}");
         rows[0].clone()
+    }
+
+    async fn resource_statuses_are_told_and_set(&self) {
+        let storage = self.ask("normal_user", "GET", "/api/rss/storage", Value::Null).await;
+        assert_eq!(
+            storage.json().expect("an object")["SE-ONE"]["write"],
+            json!({"allowed": false, "reason": "full"})
+        );
+        assert_eq!(storage.header("etag").as_deref(), Some("2024-02-28T11:00:00+00:00-4-alpha"));
+        let site = rss::StatusKey {
+            element_type: rss::ElementType::Site.into(),
+            name: "LCG.Two.fr".into(),
+            ..Default::default()
+        };
+        let status = rss::ElementStatusValue::Active.into();
+        let update = rss::ElementStatusUpdate { key: Some(site.clone()), status, ..Default::default() };
+        let channel = Channel::from_shared(self.mesh.base.clone()).expect("a URI");
+        let mut client = ResourceStatusServiceClient::new(channel.connect().await.expect("a server"));
+        let mut request = Request::new(rss::SetElementStatusesRequest { updates: vec![update] });
+        let token = format!("Bearer {}", self.mesh.tokens["service_admin"]);
+        request.metadata_mut().insert("authorization", token.parse().expect("a token"));
+        client.set_element_statuses(request).await.expect("set");
+        let sites =
+            self.ask("normal_user", "GET", "/api/rss/site", Value::Null).await.json().expect("an object");
+        assert_eq!(sites["LCG.Two.fr"]["all"], json!({"allowed": true, "warnings": null}));
+        let past = rss::GetElementHistoryRequest { key: Some(site), ..Default::default() };
+        let past =
+            client.get_element_history(self.as_administrator(past)).await.expect("a past").into_inner();
+        let past: Vec<_> = past.statuses.into_iter().map(|status| status.status_name).collect();
+        assert_eq!(past, ["Active", "Banned", "Active"]);
     }
 
     async fn every_job_is_found(&self) {

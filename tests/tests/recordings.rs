@@ -46,6 +46,13 @@ async fn replay(mesh: &Mesh, recording: &str) {
     judge(&outcomes, mesh);
 }
 
+/// Stores the statuses of the recordings behind the mesh's back, and lets it find them when it starts.
+async fn with_statuses(mesh: &mut Mesh) {
+    mesh.database.seed("ResourceStatusDB").await.expect("rows");
+    mesh.kill().await.expect("it lived");
+    mesh.boot().await.expect("a mesh");
+}
+
 on_both_forms! {
     async fn discovery_and_health_are_as_recorded(mesh: Mesh) {
         replay(&mesh, "01-well-known-and-health").await;
@@ -107,6 +114,16 @@ on_every_mesh! {
 
     async fn sandboxes_are_kept_as_recorded(mesh: Mesh) {
         replay(&mesh, "09-sandbox").await;
+    }
+
+    async fn resource_statuses_are_told_as_recorded(mesh: Mesh) {
+        with_statuses(&mut mesh).await;
+        replay(&mesh, "12-rss").await;
+    }
+
+    async fn resource_statuses_are_not_told_twice_as_recorded(mesh: Mesh) {
+        with_statuses(&mut mesh).await;
+        replay(&mesh, "18-rss-conditional").await;
     }
 
     async fn the_device_flow_goes_as_recorded(mesh: Mesh) {

@@ -23,11 +23,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("config", OF_A_SERVICE),
     ("jobs", OF_A_SERVICE),
     ("pilots", OF_A_SERVICE),
+    ("rss", OF_A_SERVICE),
     ("gateway", &["core", "proto", "server", "client"]),
     ("cli", &["core", "client", "api"]),
     (
         "standalone",
-        &["core", "proto", "server", "db", "client", "api", "auth", "config", "jobs", "pilots", "gateway"],
+        &[
+            "core", "proto", "server", "db", "client", "api", "auth", "config", "jobs", "pilots", "rss",
+            "gateway",
+        ],
     ),
     ("tests", &["core", "proto", "client", "testkit"]),
     ("bench", &["core", "proto", "server", "db", "client", "standalone", "testkit", "tests"]),

@@ -9,7 +9,7 @@ use crate::shell::{cargo, read, root, run};
 
 /// The processes an administrator runs, in the order of the document.
 const PROCESSES: &[&str] =
-    &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs"];
+    &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs", "diracx-rss"];
 
 /// What tells cargo to build every program that the documents describe and the end-to-end tests run. The whole
 /// workspace is selected each time: with part of it, dependencies would be built again with other features.
@@ -20,6 +20,7 @@ pub(crate) const PROGRAMS: &[&str] = &[
     "--bin=diracx-auth",
     "--bin=diracx-config",
     "--bin=diracx-jobs",
+    "--bin=diracx-rss",
     "--bin=dirac",
 ];
 

@@ -1,6 +1,7 @@
 //! `cargo xtask test`: what the build server checks, in the order in which mistakes show soonest.
 
 mod login_tools;
+mod python_clients;
 
 use anyhow::{Result, bail};
 
@@ -38,7 +39,7 @@ enum Step {
     Programs,
     /// docs/reference against the programs' help
     Docs,
-    /// A MariaDB, a Redis, an OpenID provider and Chromium, then every test, then the examples in the documentation
+    /// A MariaDB, a Redis, an OpenID provider, Chromium and DiracX's clients, then every test, then the examples in the documentation
     Tests,
 }
 
@@ -105,6 +106,7 @@ fn test(report: &mut Report) {
     report.step("Redis", || databases.redis());
     report.step("OpenID provider", login_tools::openid_provider);
     report.step("Chromium", login_tools::chromium);
+    report.step("DiracX's clients", python_clients::python_clients);
     let mut environment = databases.environment.clone();
     if report.has_passed("programs") {
         environment.push(("DIRACX_TEST_PROGRAMS_ARE_BUILT", "true".to_owned()));

@@ -29,6 +29,7 @@ use diracx_proto::{
     config::v1::config_service_client::ConfigServiceClient,
     jobs::v1::{jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient},
     pilots::v1::pilots_service_client::PilotsServiceClient,
+    rss::v1::resource_status_service_client::ResourceStatusServiceClient,
 };
 
 /// The version that every call carries.
@@ -66,4 +67,9 @@ pub fn pilots(channel: AnyChannel) -> PilotsServiceClient<AnyChannel> {
 /// A client of the service for sandboxes, which is part of the jobs service.
 pub fn sandboxes(channel: AnyChannel) -> SandboxesServiceClient<AnyChannel> {
     SandboxesServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+/// A client of the resource status service.
+pub fn rss(channel: AnyChannel) -> ResourceStatusServiceClient<AnyChannel> {
+    ResourceStatusServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }

@@ -137,6 +137,10 @@ reasons! {
     PilotAlreadyExists = "PILOT_ALREADY_EXISTS",
     /// The pilot has not ended yet.
     PilotNotEnded = "PILOT_NOT_ENDED",
+    /// An element of another type has this name.
+    ElementTypeTaken = "ELEMENT_TYPE_TAKEN",
+    /// Somebody keeps the status of the element as it is.
+    ElementStatusHeld = "ELEMENT_STATUS_HELD",
 }
 
 /// What to tell the caller besides the sentence: kind, reason, variables, and help.

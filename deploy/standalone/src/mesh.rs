@@ -116,6 +116,17 @@ impl Mesh {
         let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));
         jobs_are_there.connect(jobs.clone());
 
+        let rss_ready = Readiness::default();
+        let rss = match settings.gateway.rss_enabled {
+            true => {
+                let store = settings.rss.open_store().await.context("ResourceStatusDB")?;
+                let deps = diracx_rss::Deps::new(store, clock.clone());
+                diracx_rss::observe(&deps, rss_ready.clone(), &metrics);
+                Some(in_process(diracx_rss::service(deps, &wiring.stack(diracx_rss::access()?))))
+            }
+            false => None,
+        };
+
         let extra = match dev_idp {
             Some(issuer) => DevIdp::new(issuer.clone(), People::new(keeper, issuer), clock.clone())?.router(),
             None => Router::new(),
@@ -128,6 +139,7 @@ impl Mesh {
                 pilots: pilots
                     .as_ref()
                     .map(|(channel, ready)| Backend::in_process(channel.clone(), ready.clone())),
+                rss: rss.map(|rss| Backend::in_process(rss, rss_ready.clone())),
             },
             verifier: wiring.verifier.clone(),
             gate: settings.gate.clone(),
@@ -138,6 +150,7 @@ impl Mesh {
         let router = gateway.into_router()?;
         let mut readiness = vec![auth_ready, config_ready, jobs_ready];
         readiness.extend(pilots.map(|(_, ready)| ready));
+        readiness.push(rss_ready);
         Ok(Self { router, jobs, minter, clock, readiness, metrics })
     }
 

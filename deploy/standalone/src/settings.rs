@@ -10,6 +10,7 @@ use diracx_db::DbUrl;
 use diracx_gateway::{GatewayArgs, GatewaySettings};
 use diracx_jobs::settings::{JobsArgs, JobsSettings};
 use diracx_pilots::settings::{PilotsArgs, PilotsSettings};
+use diracx_rss::settings::{RssArgs, RssSettings};
 use diracx_server::{
     settings::{
         Environment, Failure, Problems, Resolve, Secret, TelemetryArgs, TelemetrySettings, TokenArgs,
@@ -69,6 +70,9 @@ pub struct Args {
     /// Pilots.
     #[command(flatten)]
     pub pilots: PilotsArgs,
+    /// Resource statuses.
+    #[command(flatten)]
+    pub rss: RssArgs,
     /// Callers.
     #[command(flatten)]
     pub gateway: GatewayArgs,
@@ -109,6 +113,8 @@ pub struct Settings {
     pub jobs: JobsSettings,
     /// Pilots.
     pub pilots: PilotsSettings,
+    /// Resource statuses.
+    pub rss: RssSettings,
     /// Callers.
     pub gateway: GatewaySettings,
     /// Logs and traces.
@@ -174,6 +180,7 @@ impl Given {
             ("DIRACX_DB_URL_TASKQUEUEDB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_SANDBOXMETADATADB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_PILOTAGENTSDB", "sqlite:///pilots.db".to_owned()),
+            ("DIRACX_DB_URL_RESOURCESTATUSDB", "sqlite:///rss.db".to_owned()),
             ("DIRACX_SANDBOX_STORE_DIRECTORY", "/sandboxes".to_owned()),
             ("DIRACX_CONFIG_BACKEND_URL", "/default.yml".to_owned()),
         ];
@@ -260,8 +267,12 @@ impl Resolve for Args {
         let token = self.token.resolve(environment, problems);
         let jobs = self.jobs.resolve(environment, problems);
         let pilots = self.pilots.resolve(environment, problems);
+        let rss = self.rss.resolve(environment, problems);
         let gateway = self.gateway.resolve(environment, problems);
         let telemetry = self.telemetry.resolve(environment, problems);
+        let jobs = jobs?;
+        let rss =
+            RssSettings { db_url: rss?, connections: jobs.databases.connections, migrate: jobs.migrate };
         Some(Settings {
             metrics_listen: metrics_listen?,
             auth_db: auth_db?,
@@ -269,8 +280,9 @@ impl Resolve for Args {
             source: source?,
             auth: auth?,
             token: token?,
-            jobs: jobs?,
+            jobs,
             pilots: pilots?,
+            rss,
             gateway: GatewaySettings { drain: drain?, ..gateway? },
             telemetry: telemetry?,
         })

@@ -20,6 +20,7 @@ use diracx_proto::{
     config::v1::config_service_server,
     jobs::v1::{jobs_service_server, sandboxes_service_server},
     pilots::v1::pilots_service_server,
+    rss::v1::resource_status_service_server,
 };
 use diracx_server::{status::from_explanation, telemetry::inject};
 use futures::future::BoxFuture;
@@ -35,8 +36,11 @@ use crate::{context::Backends, health::Backend};
 /// The health and reflection of the gateway itself, by the start of their paths.
 const OWN: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 /// Rpcs whose streams last as long as their callers like.
-const LASTING: [&str; 2] =
-    ["/diracx.config.v1.ConfigService/WatchConfig", "/diracx.jobs.v1.JobsService/WatchJobs"];
+const LASTING: [&str; 3] = [
+    "/diracx.config.v1.ConfigService/WatchConfig",
+    "/diracx.jobs.v1.JobsService/WatchJobs",
+    "/diracx.rss.v1.ResourceStatusService/WatchResourceStatuses",
+];
 /// Headers about one connection, which is not the next one.
 const HOP_BY_HOP: [&str; 8] = [
     "connection",
@@ -103,6 +107,7 @@ impl GrpcRouter {
         ]);
         let pilots = backends.pilots.clone();
         services.extend(pilots.map(|pilots| (pilots_service_server::SERVICE_NAME, pilots)));
+        services.extend(backends.rss.clone().map(|rss| (resource_status_service_server::SERVICE_NAME, rss)));
         let services = Arc::new(services);
         let reflection = || {
             tonic_reflection::server::Builder::configure()

@@ -115,7 +115,7 @@ fn revision(known: Option<&Revision>, answer: GetConfigResponse) -> Result<Revis
 }
 
 /// Whether the caller has this revision, or a newer one from a server that is ahead of us.
-fn not_modified(headers: &HeaderMap, etag: &str, modified: i64) -> bool {
+pub(super) fn not_modified(headers: &HeaderMap, etag: &str, modified: i64) -> bool {
     let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
     // The ETag goes out without quotes; whoever puts them on is understood as well.
     let same = text(IF_NONE_MATCH).is_some_and(|known| {

@@ -15,6 +15,7 @@ mod jobs_reschedule;
 mod jobs_status;
 mod pages;
 mod pilots;
+mod rss;
 pub(crate) mod sandbox_store;
 mod sandboxes;
 mod searches;
@@ -32,5 +33,6 @@ pub(crate) fn table(backends: &Backends) -> Table {
     let table = jobs::routes(table);
     let table = sandboxes::routes(table);
     let table = if backends.pilots.is_some() { pilots::routes(table) } else { table };
+    let table = if backends.rss.is_some() { rss::routes(table) } else { table };
     sandbox_store::routes(table)
 }

@@ -141,6 +141,7 @@ impl Behind {
                 auth: backend(channel(self.auth)),
                 config: backend(channel(self.config)),
                 jobs: backend(self.jobs_channel.unwrap_or_else(|| channel(self.jobs))),
+                rss: None,
             },
             verifier: TokenVerifier::new(ISSUER, algorithms, keys, clock),
             gate: VersionGate::new(DEFAULT_MINIMUM.parse().expect("a version")),

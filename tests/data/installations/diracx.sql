@@ -236,3 +236,105 @@ CREATE TABLE sb_EntityMapping (
 INSERT INTO sb_Owners (OwnerID, Owner, OwnerGroup, VO) VALUES (21, 'alice', 'alpha_user', 'alpha');
 INSERT INTO sb_SandBoxes (SBId, OwnerId, SEName, SEPFN, Bytes, RegistrationTime, LastAccessTime, Assigned) VALUES (31, 21, 'SandboxSE', '/S3/sandboxes/alpha/alpha_user/alice/sha256:bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb.tar.zst', 1000, '2024-02-28 11:00:00', '2024-02-28 11:00:00', 1), (32, 21, 'ProductionSandboxSE', '/SandBox/a/alice.alpha_user/abc/def.tar.bz2', 2000, '2024-02-28 11:00:00', '2024-02-28 11:00:00', 1);
 INSERT INTO sb_EntityMapping (SBId, EntityId, Type) VALUES (31, 'Job:103', 'Input'), (32, 'Job:104', 'Output');
+
+-- db: ResourceStatusDB
+CREATE TABLE SiteStatus (
+    Name VARCHAR(64) NOT NULL,
+    StatusType VARCHAR(128) NOT NULL DEFAULT 'all',
+    VO VARCHAR(64) NOT NULL DEFAULT 'all',
+    Status VARCHAR(8) NOT NULL DEFAULT '',
+    Reason VARCHAR(512) NOT NULL DEFAULT 'Unspecified',
+    DateEffective DATETIME NOT NULL,
+    TokenExpiration DATETIME NOT NULL DEFAULT '9999-12-31 23:59:59',
+    ElementType VARCHAR(32) NOT NULL DEFAULT '',
+    LastCheckTime DATETIME NOT NULL DEFAULT '1000-01-01 00:00:00',
+    TokenOwner VARCHAR(16) NOT NULL DEFAULT 'rs_svc',
+    PRIMARY KEY (Name, StatusType, VO)
+);
+
+CREATE TABLE SiteLog (
+    ID BIGINT NOT NULL AUTO_INCREMENT,
+    Name VARCHAR(64) NOT NULL,
+    StatusType VARCHAR(128) NOT NULL DEFAULT 'all',
+    VO VARCHAR(64) NOT NULL DEFAULT 'all',
+    Status VARCHAR(8) NOT NULL DEFAULT '',
+    Reason VARCHAR(512) NOT NULL DEFAULT 'Unspecified',
+    DateEffective DATETIME NOT NULL,
+    TokenExpiration DATETIME NOT NULL DEFAULT '9999-12-31 23:59:59',
+    ElementType VARCHAR(32) NOT NULL DEFAULT '',
+    LastCheckTime DATETIME NOT NULL DEFAULT '1000-01-01 00:00:00',
+    TokenOwner VARCHAR(16) NOT NULL DEFAULT 'rs_svc',
+    PRIMARY KEY (ID)
+);
+
+CREATE TABLE SiteHistory (
+    ID BIGINT NOT NULL AUTO_INCREMENT,
+    Name VARCHAR(64) NOT NULL,
+    StatusType VARCHAR(128) NOT NULL DEFAULT 'all',
+    VO VARCHAR(64) NOT NULL DEFAULT 'all',
+    Status VARCHAR(8) NOT NULL DEFAULT '',
+    Reason VARCHAR(512) NOT NULL DEFAULT 'Unspecified',
+    DateEffective DATETIME NOT NULL,
+    TokenExpiration DATETIME NOT NULL DEFAULT '9999-12-31 23:59:59',
+    ElementType VARCHAR(32) NOT NULL DEFAULT '',
+    LastCheckTime DATETIME NOT NULL DEFAULT '1000-01-01 00:00:00',
+    TokenOwner VARCHAR(16) NOT NULL DEFAULT 'rs_svc',
+    PRIMARY KEY (ID)
+);
+
+CREATE TABLE ResourceStatus (
+    Name VARCHAR(64) NOT NULL,
+    StatusType VARCHAR(128) NOT NULL DEFAULT 'all',
+    VO VARCHAR(64) NOT NULL DEFAULT 'all',
+    Status VARCHAR(8) NOT NULL DEFAULT '',
+    Reason VARCHAR(512) NOT NULL DEFAULT 'Unspecified',
+    DateEffective DATETIME NOT NULL,
+    TokenExpiration DATETIME NOT NULL DEFAULT '9999-12-31 23:59:59',
+    ElementType VARCHAR(32) NOT NULL DEFAULT '',
+    LastCheckTime DATETIME NOT NULL DEFAULT '1000-01-01 00:00:00',
+    TokenOwner VARCHAR(16) NOT NULL DEFAULT 'rs_svc',
+    PRIMARY KEY (Name, StatusType, VO)
+);
+
+CREATE TABLE ResourceLog (
+    ID BIGINT NOT NULL AUTO_INCREMENT,
+    Name VARCHAR(64) NOT NULL,
+    StatusType VARCHAR(128) NOT NULL DEFAULT 'all',
+    VO VARCHAR(64) NOT NULL DEFAULT 'all',
+    Status VARCHAR(8) NOT NULL DEFAULT '',
+    Reason VARCHAR(512) NOT NULL DEFAULT 'Unspecified',
+    DateEffective DATETIME NOT NULL,
+    TokenExpiration DATETIME NOT NULL DEFAULT '9999-12-31 23:59:59',
+    ElementType VARCHAR(32) NOT NULL DEFAULT '',
+    LastCheckTime DATETIME NOT NULL DEFAULT '1000-01-01 00:00:00',
+    TokenOwner VARCHAR(16) NOT NULL DEFAULT 'rs_svc',
+    PRIMARY KEY (ID)
+);
+
+CREATE TABLE ResourceHistory (
+    ID BIGINT NOT NULL AUTO_INCREMENT,
+    Name VARCHAR(64) NOT NULL,
+    StatusType VARCHAR(128) NOT NULL DEFAULT 'all',
+    VO VARCHAR(64) NOT NULL DEFAULT 'all',
+    Status VARCHAR(8) NOT NULL DEFAULT '',
+    Reason VARCHAR(512) NOT NULL DEFAULT 'Unspecified',
+    DateEffective DATETIME NOT NULL,
+    TokenExpiration DATETIME NOT NULL DEFAULT '9999-12-31 23:59:59',
+    ElementType VARCHAR(32) NOT NULL DEFAULT '',
+    LastCheckTime DATETIME NOT NULL DEFAULT '1000-01-01 00:00:00',
+    TokenOwner VARCHAR(16) NOT NULL DEFAULT 'rs_svc',
+    PRIMARY KEY (ID)
+);
+
+INSERT INTO SiteStatus (Name, VO, Status, Reason, DateEffective, ElementType) VALUES
+    ('LCG.One.ch', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'Site'),
+    ('LCG.Two.fr', 'all', 'Banned', 'downtime', '2024-02-28 12:00:00', 'Site');
+INSERT INTO SiteHistory (Name, Status, Reason, DateEffective, ElementType) VALUES
+    ('LCG.Two.fr', 'Active', 'ok', '2024-02-27 12:00:00', 'Site'),
+    ('LCG.Two.fr', 'Banned', 'downtime', '2024-02-28 12:00:00', 'Site');
+INSERT INTO ResourceStatus (Name, StatusType, VO, Status, Reason, DateEffective, ElementType, TokenOwner) VALUES
+    ('SE-ONE', 'ReadAccess', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'StorageElement', 'rs_svc'),
+    ('SE-ONE', 'WriteAccess', 'all', 'Banned', 'full', '2024-02-28 11:00:00', 'StorageElement', 'carol'),
+    ('SE-ONE', 'CheckAccess', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'StorageElement', 'rs_svc'),
+    ('SE-ONE', 'RemoveAccess', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'StorageElement', 'rs_svc'),
+    ('cat.one.ch', 'all', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'Catalog', 'rs_svc');

@@ -16,6 +16,7 @@ const PROGRAMS: &[&str] = &[
     "diracx-config",
     "diracx-jobs",
     "diracx-pilots",
+    "diracx-rss",
     "dirac",
 ];
 

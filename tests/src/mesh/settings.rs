@@ -83,7 +83,7 @@ pub(super) fn standalone(directory: &Path, address: &str, environment: &Environm
 }
 
 /// The services, in the order in which they start.
-const SERVICES: [&str; 4] = ["config", "auth", "jobs", "pilots"];
+const SERVICES: [&str; 5] = ["config", "auth", "jobs", "pilots", "rss"];
 /// Those that call others, each with a key of its own with which it proves who it is.
 const COMPONENTS: [&str; 2] = ["jobs", "pilots"];
 

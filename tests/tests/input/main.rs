@@ -20,10 +20,6 @@ const NOT_SERVED: &[&str] = &[
     "PATCH /api/pilots/metadata",
     "POST /api/pilots/search",
     "POST /api/pilots/summary",
-    "GET /api/rss/storage",
-    "GET /api/rss/compute",
-    "GET /api/rss/site",
-    "GET /api/rss/fts",
 ];
 
 #[tokio::test(flavor = "multi_thread")]

@@ -24,7 +24,7 @@ use crate::{
 const WRITE: &str = "DIRACX_WRITE_DOCS";
 
 /// Whose calls are tried, besides those of components: people of the testkit, by role.
-const PEOPLE: [&str; 8] = [
+const PEOPLE: [&str; 9] = [
     "normal_user",
     "other_user",
     "other_vo_user",
@@ -32,6 +32,7 @@ const PEOPLE: [&str; 8] = [
     "admin",
     "pilot",
     "service_admin",
+    "site_manager",
     "token_manager",
 ];
 
@@ -59,6 +60,7 @@ async fn everybody_may_call_what_the_access_document_says() {
         "diracx.config.v1.ConfigService",
         "diracx.jobs.v1.JobsService",
         "diracx.jobs.v1.SandboxesService",
+        "diracx.rss.v1.ResourceStatusService",
     ];
     let callers = callers(&contract);
     let (mut rows, mut problems) = (Vec::new(), Vec::new());

@@ -11,6 +11,7 @@ use diracx_proto::{
         self as jobs, jobs_service_client::JobsServiceClient,
         sandboxes_service_client::SandboxesServiceClient, upload_sandbox_request::Piece,
     },
+    rss::v1 as rss,
     time::timestamp,
 };
 use diracx_tests::http::send;
@@ -51,6 +52,7 @@ pub(crate) async fn prepare(world: &World, rpc: &str) -> Option<Prepared> {
         "ConfigService" => of_config(rpc),
         "JobsService" => of_jobs(world, rpc).await,
         "SandboxesService" => of_sandboxes(world, rpc).await,
+        "ResourceStatusService" => of_rss(rpc),
         _ => None,
     }
 }
@@ -230,6 +232,40 @@ async fn of_sandboxes(world: &World, rpc: &str) -> Option<Prepared> {
         "SandboxesService/DownloadSandbox" => {
             wrong(jobs::DownloadSandboxRequest { bucket: "sandboxes".into(), ..Default::default() })
         }
+        _ => return None,
+    };
+    Some(prepared)
+}
+
+/// The statuses are those for the VO of most people here; for all VOs only service administrators set any.
+fn of_rss(rpc: &str) -> Option<Prepared> {
+    let element_type = rss::ElementType::Site.into();
+    let key = rss::StatusKey {
+        element_type,
+        name: "DIRAC.Test.org".into(),
+        vo: "alpha".into(),
+        ..Default::default()
+    };
+    let prepared = match rpc {
+        "ResourceStatusService/GetResourceStatuses" => {
+            good(rss::GetResourceStatusesRequest { element_type, ..Default::default() })
+        }
+        "ResourceStatusService/WatchResourceStatuses" => {
+            good(rss::WatchResourceStatusesRequest { element_type, ..Default::default() })
+        }
+        "ResourceStatusService/ListElementStatuses" => good(rss::ListElementStatusesRequest::default()),
+        "ResourceStatusService/SetElementStatuses" => {
+            let status = rss::ElementStatusValue::Active.into();
+            let update = rss::ElementStatusUpdate { key: Some(key), status, ..Default::default() };
+            good(rss::SetElementStatusesRequest { updates: vec![update] })
+        }
+        "ResourceStatusService/RemoveElementStatuses" => {
+            good(rss::RemoveElementStatusesRequest { keys: vec![key] })
+        }
+        "ResourceStatusService/GetElementHistory" => {
+            good(rss::GetElementHistoryRequest { key: Some(key), ..Default::default() })
+        }
+        "ResourceStatusService/ApplyDueStatuses" => good(rss::ApplyDueStatusesRequest { batch_size: 10 }),
         _ => return None,
     };
     Some(prepared)

@@ -41,6 +41,7 @@ pub(crate) struct World {
     pub(crate) auth: AnyChannel,
     config: AnyChannel,
     pub(crate) jobs: AnyChannel,
+    rss: AnyChannel,
     pub(crate) clock: Arc<dyn Clock>,
     issuer: TestIssuer,
     // Kept for as long as the services need them.
@@ -116,7 +117,12 @@ impl World {
             pilots: None,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
-        Self { auth, config, jobs, clock, issuer, _idp: idp, _database: database, _directory: directory }
+
+        let url = database.url("ResourceStatusDB").await;
+        diracx_rss::store::migrate(&url).await.unwrap();
+        let deps = diracx_rss::Deps::new(diracx_rss::store::open(&url, 4).await.unwrap(), clock.clone());
+        let rss = in_process(diracx_rss::service(deps, &stack(diracx_rss::access().unwrap())));
+        Self { auth, config, jobs, rss, clock, issuer, _idp: idp, _database: database, _directory: directory }
     }
 
     /// Sends an encoded message to an rpc; what came back, encoded. Of a stream, the beginning.
@@ -135,6 +141,7 @@ impl World {
             Some("auth") => &self.auth,
             Some("config") => &self.config,
             Some("jobs") => &self.jobs,
+            Some("rss") => &self.rss,
             _ => panic!("{path} is served by nobody here"),
         };
         let mut grpc = tonic::client::Grpc::new(channel.clone());

@@ -3,12 +3,14 @@
 //! Table and column names are `&'static str` from our own source; every value is bound.
 
 mod delete;
+mod delete_rows;
 mod insert;
 mod one_of;
 mod update;
 mod upsert;
 
 pub use delete::BulkDelete;
+pub use delete_rows::BulkDeleteRows;
 pub use insert::BulkInsert;
 pub use one_of::{OneOf, one_of};
 pub use update::BulkUpdate;

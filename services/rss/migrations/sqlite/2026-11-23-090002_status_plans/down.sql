@@ -1,0 +1,2 @@
+DROP TABLE "StatusReturns";
+DROP TABLE "StatusPlans";

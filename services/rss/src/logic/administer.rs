@@ -1,0 +1,47 @@
+//! Statuses are set and forgotten.
+
+use std::sync::Arc;
+
+use super::plan::{Book, Entry, Refusal, Target, Update};
+use crate::{Deps, error::Result, model::Kept, policy::Administer, store::Decided};
+
+/// Sets the statuses that may be set; of each, what is kept now or why it was not set.
+pub async fn set(
+    deps: &Deps,
+    permits: Vec<(Administer, Update)>,
+) -> Result<Vec<Result<Vec<Entry>, Refusal>>> {
+    if permits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = deps.clock.now();
+    let updates: Vec<Update> = permits.into_iter().map(|(_, update)| update).collect();
+    let count = updates.len();
+    let decide = move |kept: Kept| {
+        let mut book = Book::open(kept, now);
+        let outcomes = updates.iter().map(|update| book.set(update)).collect();
+        Decided { changes: book.close(), outcomes, ..Decided::default() }
+    };
+    let outcomes = deps.store.change(crate::deadline(), Arc::new(decide)).await?.outcomes;
+    deps.keeper.refresh().await;
+    tracing::info!(element.count = count, "set the statuses of {count} elements");
+    Ok(outcomes)
+}
+
+/// Forgets the elements. Those that are gone already are no error.
+pub async fn remove(deps: &Deps, permits: Vec<(Administer, Target)>) -> Result<()> {
+    if permits.is_empty() {
+        return Ok(());
+    }
+    let now = deps.clock.now();
+    let targets: Vec<Target> = permits.into_iter().map(|(_, target)| target).collect();
+    let count = targets.len();
+    let decide = move |kept: Kept| {
+        let mut book = Book::open(kept, now);
+        targets.iter().for_each(|target| book.remove(target));
+        Decided { changes: book.close(), ..Decided::default() }
+    };
+    deps.store.change(crate::deadline(), Arc::new(decide)).await?;
+    deps.keeper.refresh().await;
+    tracing::info!(element.count = count, "forgot {count} elements");
+    Ok(())
+}
