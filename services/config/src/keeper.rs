@@ -62,6 +62,8 @@ struct Inner {
     followed: String,
     clock: Arc<dyn Clock>,
     state: watch::Sender<Snapshot>,
+    /// Whether streams are to end.
+    ending: watch::Sender<bool>,
     /// One refresh at a time.
     refreshing: tokio::sync::Mutex<()>,
 }
@@ -78,6 +80,7 @@ impl ConfigKeeper {
             followed,
             clock,
             state: watch::Sender::default(),
+            ending: watch::Sender::default(),
             refreshing: tokio::sync::Mutex::default(),
         }));
         keeper.refresh().await;
@@ -98,6 +101,21 @@ impl ConfigKeeper {
     /// Wakes up whenever something changes.
     pub fn subscribe(&self) -> watch::Receiver<Snapshot> {
         self.0.state.subscribe()
+    }
+
+    /// Ends the streams of those who watch, and of all who come later, as soon as `end` is ready: the process
+    /// is about to end, and they had better watch another one.
+    pub fn end_streams_at(&self, end: impl Future<Output = ()> + Send + 'static) {
+        let ending = self.0.ending.clone();
+        diracx_server::spawn(async move {
+            end.await;
+            ending.send_replace(true);
+        });
+    }
+
+    /// Turns true when streams are to end.
+    pub fn ending(&self) -> watch::Receiver<bool> {
+        self.0.ending.subscribe()
     }
 
     /// The branch, tag or commit that is followed; empty for a plain file.
