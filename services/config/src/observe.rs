@@ -52,6 +52,13 @@ fn numbers(state: &Snapshot, clock: &dyn Clock, text: &mut String) {
         writeln!(text, "# HELP diracx_config_refresh_failing Whether the last look at the source failed.");
     let _ = writeln!(text, "# TYPE diracx_config_refresh_failing gauge");
     let _ = writeln!(text, "diracx_config_refresh_failing {failing}");
+    let stale = i32::from(state.stale);
+    let _ = writeln!(
+        text,
+        "# HELP diracx_config_stale Whether the configuration has gone unconfirmed for too long. It is served."
+    );
+    let _ = writeln!(text, "# TYPE diracx_config_stale gauge");
+    let _ = writeln!(text, "diracx_config_stale {stale}");
     if let Some(age) = age {
         let _ = writeln!(text, "# HELP diracx_config_age_seconds Time since the source confirmed it.");
         let _ = writeln!(text, "# TYPE diracx_config_age_seconds gauge");

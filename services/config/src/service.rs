@@ -80,7 +80,7 @@ impl pb::config_service_server::ConfigService for Service {
         &self,
         _: Request<pb::GetConfigStatusRequest>,
     ) -> Result<Response<pb::GetConfigStatusResponse>, Status> {
-        let Snapshot { loaded, checked, failure } = self.keeper.snapshot();
+        let Snapshot { loaded, checked, failure, .. } = self.keeper.snapshot();
         let loaded = loaded.as_deref();
         let (last_error, failed) = failure.map(|failure| (failure.message, failure.time)).unzip();
         Ok(Response::new(pb::GetConfigStatusResponse {
