@@ -9,8 +9,8 @@
 mod domain;
 mod http;
 mod tokens;
-// The reader of the config service, without the git that comes with the service.
-#[path = "../../services/config/src/yaml.rs"]
+// The reader of configurations, without the git that comes with the crate.
+#[path = "../../crates/cs/src/yaml.rs"]
 mod yaml;
 
 pub use domain::{configuration, jdl, pfn, scope, version};

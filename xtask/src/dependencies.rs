@@ -18,14 +18,15 @@ const TABLE: &[(&str, &[&str])] = &[
     ("db", &["core"]),
     ("client", &["core", "proto"]),
     ("api", &["core", "client"]),
+    ("cs", &["core"]),
     ("testkit", &["core", "proto", "server", "db", "client"]),
     ("auth", OF_A_SERVICE),
-    ("config", OF_A_SERVICE),
+    ("config", &["core", "proto", "server", "client", "cs"]),
     ("jobs", OF_A_SERVICE),
     ("pilots", OF_A_SERVICE),
     ("rss", OF_A_SERVICE),
     ("gateway", &["core", "proto", "server", "client"]),
-    ("cli", &["core", "client", "api"]),
+    ("cli", &["core", "client", "api", "cs"]),
     (
         "standalone",
         &[

@@ -6,7 +6,7 @@ use anyhow::Context;
 use axum::Router;
 use diracx_auth::AuthDb;
 use diracx_client::{AnyChannel, Caller, ConfigFollower, in_process};
-use diracx_config::{ConfigKeeper, ConfigSource};
+use diracx_config::ConfigKeeper;
 use diracx_core::{Clock, SystemClock};
 use diracx_gateway::{Backend, Backends, Gateway};
 use diracx_pilots::store::PilotStore;
@@ -49,10 +49,10 @@ impl Mesh {
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let minter = settings.token.minter(clock.clone())?;
-        let source = ConfigSource::open(settings.source.url.expose())?;
+        let source = settings.source.open()?;
         let (keeper, auth_db, job_store, pilot_store) = tokio::try_join!(
             async {
-                anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh_every).await)
+                anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await)
             },
             async {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")

@@ -15,7 +15,8 @@ pub enum SourceUrl {
         /// Branch, tag or commit.
         revision: String,
     },
-    /// `git+https://[user:password@]host/path[?revision=R]`: a repository to fetch from.
+    /// `git+https://[user:password@]host/path[?revision=R]` or `git+ssh://[user@]host[:port]/path[?revision=R]`: a
+    /// repository to fetch from.
     RemoteGit {
         /// What git is given, with credentials.
         url: String,
@@ -34,7 +35,7 @@ pub enum SourceUrl {
 pub enum SourceUrlError {
     /// Not one of the schemes that exist.
     #[error(
-        "configuration source {0}://… is not supported; use git+file://, git+https://, file:// or a path"
+        "configuration source {0}://… is not supported; use git+file://, git+https://, git+ssh://, file:// or a path"
     )]
     Scheme(String),
     /// Nothing behind the scheme.
@@ -58,8 +59,9 @@ impl FromStr for SourceUrl {
             return Err(SourceUrlError::NoPath(scheme.to_owned()));
         }
         match scheme {
-            "git+https" => {
-                Ok(Self::RemoteGit { url: format!("https://{location}"), revision: revision(query)? })
+            "git+https" | "git+ssh" => {
+                let url = format!("{}://{location}", scheme.trim_start_matches("git+"));
+                Ok(Self::RemoteGit { url, revision: revision(query)? })
             }
             "git+file" | "file" => {
                 let location = location.strip_prefix("localhost").unwrap_or(location);
@@ -180,6 +182,7 @@ mod tests {
         );
         check("git+https://host/org/cs.git", "git+https://host/org/cs.git?revision=master");
         check("git+https://u:secret@host/cs?revision=x", "git+https://***@host/cs?revision=x");
+        check("git+ssh://git@host:22/cs?revision=v1", "git+ssh://***@host:22/cs?revision=v1");
         check("file:///srv/default.yml", "file:///srv/default.yml");
         check("/srv/default.yaml", "file:///srv/default.yaml");
         check("git+file://", "configuration source git+file:// names no path");
@@ -189,8 +192,8 @@ mod tests {
         );
         check("git+file:///srv/%zz", "configuration source has a broken %-escape");
         check(
-            "git+ssh://git@host/cs",
-            "configuration source git+ssh://… is not supported; use git+file://, git+https://, file:// or a path",
+            "git+http://host/cs",
+            "configuration source git+http://… is not supported; use git+file://, git+https://, git+ssh://, file:// or a path",
         );
         check("", "configuration source git+file:// names no path");
     }

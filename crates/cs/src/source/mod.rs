@@ -1,10 +1,12 @@
 //! The places that a configuration can come from. Everything here blocks: call it from a thread that may.
 
+mod fetch;
 mod file;
-mod git;
+pub(crate) mod git;
+mod mirror;
 mod url;
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use chrono::{DateTime, Utc};
 use diracx_core::{
@@ -14,7 +16,10 @@ use diracx_core::{
 
 pub use url::{SourceUrl, SourceUrlError};
 
-use crate::yaml::{self, YamlError};
+use crate::{
+    places::locate,
+    yaml::{self, YamlError},
+};
 
 /// A document larger than this is refused, bytes.
 pub const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
@@ -113,7 +118,24 @@ struct Document {
 enum Kind {
     File(file::File),
     Git(git::Repository),
-    Mirror(git::Mirror),
+    Mirror(mirror::Mirror),
+}
+
+/// How a remote repository is asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FetchSettings {
+    /// A fetch that takes longer is given up.
+    pub timeout: Duration,
+    /// A fetch that brings more is given up.
+    pub max_bytes: u64,
+    /// How ssh is started, for `git+ssh`; `ssh` in batch mode if there is none.
+    pub ssh_command: Option<String>,
+}
+
+impl Default for FetchSettings {
+    fn default() -> Self {
+        Self { timeout: Duration::from_secs(60), max_bytes: 512 << 20, ssh_command: None }
+    }
 }
 
 /// A place that a configuration comes from.
@@ -125,11 +147,16 @@ pub struct ConfigSource {
 impl ConfigSource {
     /// Prepares a source. A local one must exist; a remote one is first asked by [`ConfigSource::latest`].
     pub fn open(url: &str) -> Result<Self, SourceError> {
+        Self::open_with(url, FetchSettings::default())
+    }
+
+    /// As [`ConfigSource::open`], with limits.
+    pub fn open_with(url: &str, fetch: FetchSettings) -> Result<Self, SourceError> {
         let url: SourceUrl = url.parse()?;
         let kind = match &url {
             SourceUrl::File { path } => Kind::File(file::File::open(path)?),
             SourceUrl::LocalGit { path, revision } => Kind::Git(git::Repository::open(path, revision)?),
-            SourceUrl::RemoteGit { url, revision } => Kind::Mirror(git::Mirror::create(url, revision)?),
+            SourceUrl::RemoteGit { url, revision } => Kind::Mirror(mirror::Mirror::create(url, revision, fetch)?),
         };
         Ok(Self { url, kind })
     }
@@ -159,7 +186,10 @@ impl ConfigSource {
             Ok(value) => value,
             Err(source) => return Err(SourceError::Yaml { file: document.name, source }),
         };
-        Config::from_value(value).map_err(|source| SourceError::Config { file: document.name, source })
+        Config::from_value(value).map_err(|error| {
+            let source = locate(&document.text, error);
+            SourceError::Config { file: document.name, source }
+        })
     }
 }
 

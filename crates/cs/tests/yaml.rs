@@ -4,7 +4,7 @@
 
 use std::{fmt::Write, time::Instant};
 
-use diracx_config::yaml::parse;
+use diracx_cs::yaml::parse;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
