@@ -13,7 +13,7 @@ mod tokens;
 #[path = "../../crates/cs/src/yaml.rs"]
 mod yaml;
 
-pub use domain::{configuration, jdl, pfn, scope, version};
+pub use domain::{cfg, configuration, jdl, pfn, scope, version};
 pub use http::{heartbeat, metadata, search, status};
 pub use tokens::{jwt, state};
 
@@ -21,7 +21,8 @@ pub use tokens::{jwt, state};
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
+    ("cfg", cfg),
     ("configuration", configuration),
     ("heartbeat", heartbeat),
     ("jdl", jdl),

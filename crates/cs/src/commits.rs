@@ -191,8 +191,16 @@ impl Repository {
         }
         let tree = self.git(self.git.write_object(&tree))?.detach();
         let mut git = self.git.clone();
-        self.git(git.committer_or_set_generic_fallback().map(|_| ()))?;
-        self.git(git.commit(self.branch.clone(), message, tree, parent).map(|_| ()))?;
+        // Who has told git no name makes commits nevertheless.
+        let committer = git.committer_or_set_fallback("dirac", "dirac@localhost");
+        let committer = self.git(committer.and_then(|signature| signature.to_owned()))?;
+        let author = match git.author() {
+            Some(author) => self.git(author.and_then(|signature| signature.to_owned()))?,
+            None => committer.clone(),
+        };
+        let (mut committed, mut written) = Default::default();
+        let (committer, author) = (committer.to_ref(&mut committed), author.to_ref(&mut written));
+        self.git(git.commit_as(committer, author, self.branch.clone(), message, tree, parent).map(|_| ()))?;
         match &self.file {
             Some(file) => self.write_work_tree(file, text, tree, blob).map_err(|reason| {
                 CommitError::WorkTree { path: file.clone(), reason }

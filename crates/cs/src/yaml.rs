@@ -5,8 +5,11 @@ use serde_json::Value;
 /// Nested deeper than any DIRAC configuration, and well within what JSON readers accept of the result.
 const MAX_DEPTH: usize = 64;
 
-/// Values in the document, with everything that aliases repeat.
-const MAX_NODES: usize = 1_000_000;
+/// Values in the document. A thousand VOs with two hundred users each have some million.
+const MAX_NODES: usize = 4_000_000;
+
+/// What aliases may repeat.
+const MAX_REPLAYED: usize = 250_000;
 
 /// Text that is no YAML, or more than we read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -48,7 +51,7 @@ fn options() -> serde_saphyr::Options {
             enforce_alias_anchor_ratio: false,
         },
         alias_limits: serde_saphyr::alias_limits! {
-            max_total_replayed_events: MAX_NODES / 4,
+            max_total_replayed_events: MAX_REPLAYED,
             max_replay_stack_depth: 16,
         },
         // As the Python library that DiracX reads with.

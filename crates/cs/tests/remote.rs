@@ -192,7 +192,7 @@ fn a_repository_behind_https_is_followed_through_pushes_forced_pushes_and_absenc
     assert!(read(&mut source).unwrap().contains("mended"));
 
     let gone = ConfigSource::open(&server.url("?revision=gone")).unwrap().latest().unwrap_err().to_string();
-    assert!(gone.contains("refs/heads/gone"), "{gone}");
+    assert!(gone.contains("revision gone of the configuration does not exist"), "{gone}");
     let stranger = server.url("").replace("secret", "guessed");
     let refused = ConfigSource::open(&stranger).unwrap().latest().unwrap_err().to_string();
     assert!(refused.starts_with("cannot fetch") && !refused.contains("guessed"), "{refused}");
@@ -257,8 +257,11 @@ fn a_fetch_that_hangs_or_brings_too_much_is_given_up_and_tried_again_later() {
     repository.commit(DOCUMENT);
     let settings = FetchSettings { max_bytes: 100_000, ..ssh(directory.path(), OTHER_SIDE) };
     let mut source = ConfigSource::open_with(&url, settings).unwrap();
-    for _ in 0..2 {
+    let mut refused = 0;
+    while refused < 2 {
         let error = source.latest().unwrap_err().to_string();
-        assert!(error.contains("it brings more than 100000 bytes"), "{error}");
+        // one that did not stop at once is waited for
+        refused += usize::from(error.contains("it brings more than 100000 bytes"));
+        assert!(error.contains("it brings more") || error.contains("has not ended yet"), "{error}");
     }
 }

@@ -4,8 +4,9 @@
 
 use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
 
-use diracx_config::{ConfigKeeper, ConfigSource};
+use diracx_config::{ConfigKeeper, ConfigSource, Refresh};
 use diracx_core::SystemClock;
+use diracx_server::{Readiness, telemetry::Metrics};
 use tempfile::TempDir;
 
 const DOCUMENT: &str = include_str!("data/default.yml");
@@ -131,4 +132,30 @@ async fn a_configuration_that_is_broken_from_the_start_is_served_once_it_is_mend
     repository.commit(DOCUMENT);
     let waited = changes.wait_for(|state| state.loaded.is_some());
     assert!(tokio::time::timeout(Duration::from_secs(20), waited).await.is_ok());
+}
+
+#[tokio::test]
+async fn a_configuration_that_nobody_confirms_is_served_and_counts_as_stale() {
+    let repository = Repository::with(DOCUMENT);
+    let refresh = Refresh { every: NEVER, stale_after: Duration::ZERO };
+    let source = ConfigSource::open(&repository.url()).unwrap();
+    let keeper = ConfigKeeper::start(source, Arc::new(SystemClock), refresh).await;
+    let (readiness, metrics) = (Readiness::default(), Metrics::default());
+    diracx_config::observe(&keeper, readiness.clone(), &metrics, Arc::new(SystemClock));
+    let numbers = || metrics.render();
+    assert!(numbers().contains("diracx_config_stale 0\n"));
+
+    let hidden = repository.path().with_extension("hidden");
+    fs::rename(repository.path(), &hidden).unwrap();
+    keeper.refresh().await;
+    assert!(keeper.snapshot().stale && keeper.loaded().is_some());
+    assert!(readiness.is_ready(), "a replica does not go away because the repository does");
+    let said = numbers();
+    assert!(said.contains("diracx_config_stale 1\n"), "{said}");
+    assert!(said.contains("diracx_config_refresh_failing 1\n"), "{said}");
+
+    fs::rename(&hidden, repository.path()).unwrap();
+    keeper.refresh().await;
+    assert!(!keeper.snapshot().stale);
+    assert!(numbers().contains("diracx_config_stale 0\n"));
 }

@@ -93,6 +93,12 @@ pub fn convert(mut old: Section) -> Result<Converted, ConversionError> {
     }
     let vos: Map<String, Value> =
         plan.vos.iter().map(|(vo, plan)| (vo.clone(), convert_vo(vo, plan, &registry))).collect();
+    let operations = old.entry("Operations").or_insert_with(|| Value::Object(Map::new()));
+    if let Some(operations) = operations.as_object_mut() {
+        for vo in plan.vos.keys() {
+            operations.entry(vo).or_insert_with(|| Value::Object(Map::new()));
+        }
+    }
     old.insert("Registry".to_owned(), Value::Object(vos));
 
     let raw = Value::Object(old);

@@ -108,17 +108,13 @@ impl Mirror {
         });
         let before = files(&copy.packs()).1;
         let started = Instant::now();
-        let too_much = loop {
+        let too_long = loop {
             match done.recv_timeout(LOOK) {
                 Ok(Err(reason)) => return Err(self.failed(&reason)),
                 Ok(Ok(())) if files(&copy.packs()).1.saturating_sub(before) <= self.settings.max_bytes => {
                     return Ok(());
                 }
-                Ok(Ok(())) => {
-                    // What is too much shall not be taken for known the next time.
-                    self.copy = Copy::create().map_err(|reason| self.failed(&reason))?;
-                    break self.too_much();
-                }
+                Ok(Ok(())) => return Err(self.refuse()?),
                 Err(RecvTimeoutError::Disconnected) => return Err(self.failed("the fetch panicked")),
                 Err(RecvTimeoutError::Timeout) => {}
             }
@@ -126,18 +122,22 @@ impl Mirror {
                 break format!("it takes longer than {} s", self.settings.timeout.as_secs_f64());
             }
             if files(&copy.packs()).1.saturating_sub(before) > self.settings.max_bytes {
-                break self.too_much();
+                let refused = self.refuse()?;
+                stop.store(true, Ordering::Relaxed);
+                return Err(refused);
             }
         };
         stop.store(true, Ordering::Relaxed);
         if matches!(done.recv_timeout(GRACE), Err(RecvTimeoutError::Timeout)) {
             self.stuck = Some(done);
         }
-        Err(self.failed(&too_much))
+        Err(self.failed(&too_long))
     }
 
-    fn too_much(&self) -> String {
-        format!("it brings more than {} bytes", self.settings.max_bytes)
+    /// Goes on with an empty copy: what was too much shall not be taken for known the next time.
+    fn refuse(&mut self) -> Result<SourceError, SourceError> {
+        self.copy = Copy::create().map_err(|reason| self.failed(&reason))?;
+        Ok(self.failed(&format!("it brings more than {} bytes", self.settings.max_bytes)))
     }
 
     /// git's own words may repeat the URL.

@@ -22,7 +22,7 @@ use crate::{
 };
 
 /// A document larger than this is refused, bytes.
-pub const MAX_DOCUMENT_BYTES: u64 = 16 * 1024 * 1024;
+pub const MAX_DOCUMENT_BYTES: u64 = 64 << 20;
 
 /// The file in a repository that holds the configuration.
 pub(crate) const DOCUMENT: &str = "default.yml";
