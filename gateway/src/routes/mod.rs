@@ -21,10 +21,17 @@ mod sandboxes;
 mod searches;
 mod well_known;
 
-use crate::{context::Backends, routing::Table};
+use crate::routing::Table;
+
+/// What an installation may be without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Optional {
+    pub(crate) pilots: bool,
+    pub(crate) rss: bool,
+}
 
 /// Every REST path of the services that there are.
-pub(crate) fn table(backends: &Backends) -> Table {
+pub(crate) fn table(there_are: Optional) -> Table {
     let table = home::routes(Table::default());
     let table = health::routes(table);
     let table = well_known::routes(table);
@@ -32,7 +39,7 @@ pub(crate) fn table(backends: &Backends) -> Table {
     let table = config::routes(table);
     let table = jobs::routes(table);
     let table = sandboxes::routes(table);
-    let table = if backends.pilots.is_some() { pilots::routes(table) } else { table };
-    let table = if backends.rss.is_some() { rss::routes(table) } else { table };
+    let table = if there_are.pilots { pilots::routes(table) } else { table };
+    let table = if there_are.rss { rss::routes(table) } else { table };
     sandbox_store::routes(table)
 }
