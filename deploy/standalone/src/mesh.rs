@@ -87,6 +87,8 @@ impl Mesh {
             sandboxes: Arc::new(settings.jobs.sandboxes.clone()),
             clock: clock.clone(),
             most_jobs_at_once: settings.jobs.most_jobs_at_once,
+            runners: Arc::new(diracx_jobs::runners::NoRunners),
+            generic_pilots_manage_vo_jobs: settings.jobs.generic_pilots_manage_vo_jobs,
         };
         diracx_jobs::observe(&jobs_deps, jobs_ready.clone());
         let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));

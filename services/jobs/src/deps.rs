@@ -5,7 +5,9 @@ use std::sync::Arc;
 use diracx_client::ConfigFollower;
 use diracx_core::Clock;
 
-use crate::{bytes::ByteStore, logic::watch::Feed, settings::SandboxSettings, store::JobStore};
+use crate::{
+    bytes::ByteStore, logic::watch::Feed, runners::Runners, settings::SandboxSettings, store::JobStore,
+};
 
 /// What the jobs service works with.
 #[derive(Clone)]
@@ -22,6 +24,10 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// How many jobs one call may make.
     pub most_jobs_at_once: usize,
+    /// Which pilots run which jobs.
+    pub runners: Arc<dyn Runners>,
+    /// Whether a user with `GenericPilot` may manage every job of its VO, as in DIRAC.
+    pub generic_pilots_manage_vo_jobs: bool,
     /// The changes of jobs, for those who watch.
     pub feed: Feed,
 }

@@ -56,6 +56,8 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
         sandboxes: Arc::new(settings.jobs.sandboxes),
         clock: clock.clone(),
         most_jobs_at_once: settings.jobs.most_jobs_at_once,
+        runners: Arc::new(diracx_jobs::runners::NoRunners),
+        generic_pilots_manage_vo_jobs: settings.jobs.generic_pilots_manage_vo_jobs,
     };
     let readiness = Readiness::default();
     diracx_jobs::observe(&deps, readiness.clone());

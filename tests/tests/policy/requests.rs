@@ -78,6 +78,10 @@ async fn of_auth(world: &World, rpc: &str) -> Option<Prepared> {
             scope: SCOPE.into(),
             refresh_token_lifetime: None,
         }),
+        "AuthService/IssuePilotToken" => good(auth::IssuePilotTokenRequest {
+            vo: "alpha".to_owned(),
+            pilot_stamp: crate::world::STAMP.to_owned(),
+        }),
         "AuthService/IssueComponentToken" => wrong(auth::IssueComponentTokenRequest {
             component: "jobs".into(),
             assertion: "not an assertion".into(),
@@ -180,7 +184,7 @@ async fn of_jobs(world: &World, rpc: &str) -> Option<Prepared> {
         }
         "JobsService/MatchJobs" => good(jobs::MatchJobsRequest {
             resource: Some(jobs::ResourceDescription {
-                pilot_stamp: "stamp".into(),
+                pilot_stamp: crate::world::STAMP.into(),
                 site: "DIRAC.Test.org".into(),
                 number_of_processors: 1,
                 vo: "alpha".into(),
@@ -205,7 +209,11 @@ async fn of_sandboxes(world: &World, rpc: &str) -> Option<Prepared> {
         "SandboxesService/InitiateSandboxUpload" => {
             good(jobs::InitiateSandboxUploadRequest { job_id: job(world).await.pop(), ..announcement() })
         }
-        "SandboxesService/GetSandbox" => good(jobs::GetSandboxRequest { pfn: sandbox(world).await }),
+        "SandboxesService/GetSandbox" => {
+            let (job, pfn) = (job(world).await[0], sandbox(world).await);
+            assign(world, job, &pfn).await;
+            good(jobs::GetSandboxRequest { pfn, job_id: Some(job) })
+        }
         "SandboxesService/ListJobSandboxes" => {
             good(jobs::ListJobSandboxesRequest { job_ids: job(world).await, r#type: 0 })
         }
@@ -250,6 +258,14 @@ async fn sandbox(world: &World) -> String {
     let request = world.as_alice(announcement());
     let mut sandboxes = SandboxesServiceClient::new(world.jobs.clone());
     sandboxes.initiate_sandbox_upload(request).await.unwrap().into_inner().pfn
+}
+
+/// Alice gives a sandbox to her job.
+async fn assign(world: &World, job_id: i64, pfn: &str) {
+    let r#type = jobs::SandboxType::Input.into();
+    let assignments = vec![jobs::SandboxAssignment { job_id, pfn: pfn.to_owned(), r#type }];
+    let request = world.as_alice(jobs::AssignSandboxesRequest { assignments });
+    SandboxesServiceClient::new(world.jobs.clone()).assign_sandboxes(request).await.unwrap();
 }
 
 /// A new job of alice.

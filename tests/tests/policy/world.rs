@@ -1,13 +1,18 @@
 //! The services that are served, over a real database each, and everybody who may want something from them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use bytes::Bytes;
 use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
 use diracx_client::{AnyChannel, ConfigFollower, in_process};
 use diracx_config::{ConfigKeeper, ConfigSource};
-use diracx_core::{Clock, SystemClock, config::Config};
+use diracx_core::{Clock, JobId, SystemClock, config::Config};
 use diracx_jobs::{
+    runners::{Runner, Runners, Unanswered},
     settings::SandboxSettings,
     store::{self, JobDatabases},
 };
@@ -19,6 +24,9 @@ use tonic::{Request, Status};
 
 /// Where a web page lets its visitors return to.
 pub(crate) const REDIRECT: &str = "http://web.invalid/callback";
+
+/// The pilot that calls.
+pub(crate) const STAMP: &str = "aaaabbbbccccdddd";
 
 /// How long the first answer of a stream may take before the silence counts as being let in.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -32,6 +40,8 @@ pub(crate) enum Caller {
     Expired,
     /// Somebody of the testkit, by role.
     Person(&'static str),
+    /// The pilot [`STAMP`] of VO alpha, with its own token.
+    Pilot,
     /// A part of the system.
     Component(String),
 }
@@ -113,6 +123,8 @@ impl World {
             sandboxes: Arc::new(sandboxes),
             clock: clock.clone(),
             most_jobs_at_once: 20,
+            runners: Arc::new(OneForAll),
+            generic_pilots_manage_vo_jobs: false,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
         Self { auth, config, jobs, clock, issuer, _idp: idp, _database: database, _directory: directory }
@@ -156,6 +168,7 @@ impl World {
             Caller::Anonymous => None,
             Caller::Expired => Some(self.issuer.bad_token(BadToken::Expired).unwrap()),
             Caller::Person(role) => Some(self.person(role)),
+            Caller::Pilot => Some(self.issuer.pilot("alpha", STAMP).unwrap().expose().to_owned()),
             Caller::Component(name) => Some(self.issuer.component(name).get().unwrap().to_string()),
         }
     }
@@ -172,5 +185,16 @@ impl World {
     /// A request of alice.
     pub(crate) fn as_alice<T>(&self, message: T) -> Request<T> {
         self.issuer.actor("alice").unwrap().request(message).unwrap()
+    }
+}
+
+/// One pilot runs all jobs.
+struct OneForAll;
+
+#[tonic::async_trait]
+impl Runners for OneForAll {
+    async fn of(&self, jobs: &BTreeSet<JobId>) -> Result<BTreeMap<JobId, Runner>, Unanswered> {
+        let runner = Runner { stamp: STAMP.to_owned(), vo: "alpha".to_owned() };
+        Ok(jobs.iter().map(|job| (*job, runner.clone())).collect())
     }
 }
