@@ -31,6 +31,8 @@ pub struct Backends {
     pub config: Backend,
     /// Jobs and their sandboxes.
     pub jobs: Backend,
+    /// Pilots; none if the installation has none.
+    pub pilots: Option<Backend>,
 }
 
 /// Shared by all handlers.

@@ -51,6 +51,17 @@ pub struct Args {
         value_name = "URL"
     )]
     pub jobs_url: String,
+    /// Whether this installation has pilots.
+    #[arg(long, env = "DIRACX_SERVICE_PILOTS_ENABLED", default_value = "true", value_name = "BOOL")]
+    pub pilots_enabled: String,
+    /// Where the pilots service is.
+    #[arg(
+        long,
+        env = "DIRACX_GATEWAY_PILOTS_URL",
+        default_value = "http://127.0.0.1:50054",
+        value_name = "URL"
+    )]
+    pub pilots_url: String,
     /// PEM file (or a directory of them) with the certificates that the services are verified with; the
     /// system's unless given.
     #[arg(long, env = "DIRACX_GATEWAY_CA", value_name = "PATH")]
@@ -99,6 +110,8 @@ pub struct Settings {
     pub config: ServerAddress,
     /// Where the jobs service is.
     pub jobs: ServerAddress,
+    /// Where the pilots service is, if there is one.
+    pub pilots: Option<ServerAddress>,
     /// How services are verified.
     pub ca: Option<PathBuf>,
     /// The certificate and key of the public address.
@@ -125,6 +138,8 @@ impl Resolve for Args {
         let auth = problems.parse("DIRACX_GATEWAY_AUTH_URL", &self.auth_url);
         let config = problems.parse("DIRACX_GATEWAY_CONFIG_URL", &self.config_url);
         let jobs = problems.parse("DIRACX_GATEWAY_JOBS_URL", &self.jobs_url);
+        let has_pilots = problems.boolean("DIRACX_SERVICE_PILOTS_ENABLED", &self.pilots_enabled);
+        let pilots = problems.parse("DIRACX_GATEWAY_PILOTS_URL", &self.pilots_url);
         let tls = tls(problems, self.tls_certificate, self.tls_key);
         let issuer = self.token_issuer.filter(|issuer| !issuer.is_empty());
         let issuer = problems.required("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", issuer);
@@ -143,6 +158,7 @@ impl Resolve for Args {
             auth: auth?,
             config: config?,
             jobs: jobs?,
+            pilots: pilots.filter(|_| has_pilots == Some(true)),
             ca: self.ca,
             tls: tls?,
             issuer: issuer?,
@@ -191,6 +207,10 @@ impl Settings {
                 auth: Backend::remote(auth),
                 config: Backend::remote(self.config.connect(ca)?).with_streams(self.config.connect(ca)?),
                 jobs: Backend::remote(self.jobs.connect(ca)?).with_streams(self.jobs.connect(ca)?),
+                pilots: self
+                    .pilots
+                    .map(|pilots| Ok::<_, anyhow::Error>(Backend::remote(pilots.connect(ca)?)))
+                    .transpose()?,
             },
             verifier: TokenVerifier::new(self.issuer, self.algorithms, keys, clock),
             gate: self.gate,

@@ -19,6 +19,7 @@ use diracx_proto::{
     auth::v1::auth_service_server,
     config::v1::config_service_server,
     jobs::v1::{jobs_service_server, sandboxes_service_server},
+    pilots::v1::pilots_service_server,
 };
 use diracx_server::{status::from_explanation, telemetry::inject};
 use futures::future::BoxFuture;
@@ -94,12 +95,15 @@ pub(crate) struct GrpcRouter {
 
 impl GrpcRouter {
     pub(crate) fn new(backends: &Backends) -> Result<Self, GrpcError> {
-        let services = Arc::new(HashMap::from([
+        let mut services = HashMap::from([
             (auth_service_server::SERVICE_NAME, backends.auth.clone()),
             (config_service_server::SERVICE_NAME, backends.config.clone()),
             (jobs_service_server::SERVICE_NAME, backends.jobs.clone()),
             (sandboxes_service_server::SERVICE_NAME, backends.jobs.clone()),
-        ]));
+        ]);
+        let pilots = backends.pilots.clone();
+        services.extend(pilots.map(|pilots| (pilots_service_server::SERVICE_NAME, pilots)));
+        let services = Arc::new(services);
         let reflection = || {
             tonic_reflection::server::Builder::configure()
                 .register_encoded_file_descriptor_set(diracx_proto::FILE_DESCRIPTOR_SET)

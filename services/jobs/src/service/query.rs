@@ -6,13 +6,14 @@ use diracx_core::{
     JobId,
     search::{Search, Summary, Table},
 };
+use diracx_db::search::{Place, Token};
 use diracx_proto::{Invalid, common::v1 as common, jobs::v1 as pb, search::page, status::of_item, time};
 use diracx_server::{identity, to_status};
 use tonic::{Request, Response, Status};
 
 use super::{
     job_ids, number,
-    token::{Binding, Token, no_such_place},
+    token::{self, no_such_place},
 };
 use crate::{
     Deps,
@@ -32,8 +33,8 @@ pub(super) async fn search_jobs(
     let include_total = std::mem::take(&mut request.include_total);
     let page_token = std::mem::take(&mut request.page_token);
     let paging = (std::mem::take(&mut request.page_size), std::mem::take(&mut request.skip));
-    let binding = Binding::of("SearchJobs", &request);
-    let token = Token::read("page_token", &page_token, binding).map_err(to_status)?;
+    let binding = token::binding("SearchJobs", &request);
+    let token = token::read("page_token", &page_token, binding).map_err(to_status)?;
     let page = page(paging.0, paging.1).map_err(to_status)?;
 
     let history = request.include_history;
@@ -46,7 +47,7 @@ pub(super) async fn search_jobs(
     let found = query::page(deps, crate::deadline(), plan.clone(), history).await.map_err(to_status)?;
 
     let next_page_token = if found.rows.more {
-        Token { place: query::place_behind(&plan, &found.rows), sent: 0 }.write(binding)
+        Token { place: Place::behind(&plan, &found.rows), sent: 0 }.write(binding)
     } else {
         String::new()
     };

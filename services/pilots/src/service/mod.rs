@@ -1,0 +1,90 @@
+//! The rpcs of `PilotsService`: decode, authorise, act, encode.
+
+mod query;
+mod registration;
+mod search_stream;
+mod token;
+
+use std::collections::BTreeSet;
+
+use diracx_core::PilotStamp;
+use diracx_proto::{
+    Invalid, pilot,
+    pilots::v1::{self as pb, pilots_service_server::PilotsService},
+};
+use tonic::{Request, Response, Status, codegen::BoxStream};
+
+use crate::Deps;
+
+/// How many things one call may name.
+const MOST_ITEMS: usize = 10_000;
+
+/// Serves pilots from a store. Rpcs that are not here answer UNIMPLEMENTED, the generated default.
+pub struct Service {
+    pub(crate) deps: Deps,
+}
+
+#[tonic::async_trait]
+impl PilotsService for Service {
+    async fn register_pilots(
+        &self,
+        request: Request<pb::RegisterPilotsRequest>,
+    ) -> Result<Response<pb::RegisterPilotsResponse>, Status> {
+        registration::register_pilots(&self.deps, request).await
+    }
+
+    async fn search_pilots(
+        &self,
+        request: Request<pb::SearchPilotsRequest>,
+    ) -> Result<Response<pb::SearchPilotsResponse>, Status> {
+        query::search_pilots(&self.deps, request).await
+    }
+
+    async fn stream_search_pilots(
+        &self,
+        request: Request<pb::StreamSearchPilotsRequest>,
+    ) -> Result<Response<BoxStream<pb::StreamSearchPilotsResponse>>, Status> {
+        search_stream::stream_search_pilots(&self.deps, request).await
+    }
+
+    async fn summarise_pilots(
+        &self,
+        request: Request<pb::SummarisePilotsRequest>,
+    ) -> Result<Response<pb::SummarisePilotsResponse>, Status> {
+        query::summarise_pilots(&self.deps, request).await
+    }
+}
+
+/// How many items `field` has, if they are not too many.
+fn bounded(field: &str, count: usize) -> Result<(), Invalid> {
+    if count > MOST_ITEMS {
+        return Err(Invalid::field(field, format!("has {count} items, {MOST_ITEMS} is the limit")));
+    }
+    Ok(())
+}
+
+/// Stamps, each of which may be there once; `path` makes the name of the field of one.
+fn distinct(
+    stamps: impl Iterator<Item = String>,
+    path: impl Fn(usize) -> String,
+) -> Result<Vec<PilotStamp>, Invalid> {
+    let mut seen = BTreeSet::new();
+    stamps
+        .enumerate()
+        .map(|(i, text)| {
+            let stamp = pilot::stamp(path(i), text)?;
+            if !seen.insert(stamp.clone()) {
+                return Err(Invalid::field(path(i), format!("{stamp} is there twice")));
+            }
+            Ok(stamp)
+        })
+        .collect()
+}
+
+/// A text of at the most so many characters.
+fn fitting(field: &str, most: usize, text: &str) -> Result<(), Invalid> {
+    if text.chars().nth(most).is_some() {
+        return Err(Invalid::field(field, format!("has more than {most} characters")));
+    }
+    Ok(())
+}
