@@ -137,6 +137,10 @@ reasons! {
     PilotAlreadyExists = "PILOT_ALREADY_EXISTS",
     /// The pilot has not ended yet.
     PilotNotEnded = "PILOT_NOT_ENDED",
+    /// The caller is no pilot with a token of its own.
+    NotAPilot = "NOT_A_PILOT",
+    /// The log of the pilot is as large as it may be.
+    PilotLogFull = "PILOT_LOG_FULL",
 }
 
 /// What to tell the caller besides the sentence: kind, reason, variables, and help.

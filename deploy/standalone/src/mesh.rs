@@ -83,13 +83,16 @@ impl Mesh {
 
         let (jobs_later, jobs_are_there) = diracx_client::later();
         let pilots = pilot_store
-            .map(|store| {
+            .zip(settings.pilots.credentials.clone())
+            .map(|(store, credentials)| {
                 let deps = diracx_pilots::Deps {
                     store,
                     config: follower.clone(),
                     jobs: wiring.called_by(diracx_pilots::COMPONENT, jobs_later),
+                    auth: wiring.called_by(diracx_pilots::COMPONENT, auth.clone()),
                     clock: clock.clone(),
                     lives: settings.pilots.lives,
+                    credentials,
                 };
                 let ready = Readiness::default();
                 diracx_pilots::observe(&deps, ready.clone());
@@ -107,7 +110,12 @@ impl Mesh {
             sandboxes: Arc::new(settings.jobs.sandboxes.clone()),
             clock: clock.clone(),
             most_jobs_at_once: settings.jobs.most_jobs_at_once,
-            runners: Arc::new(diracx_jobs::runners::NoRunners),
+            runners: match &pilots {
+                Some((channel, _)) => {
+                    Arc::new(diracx_client::pilots(wiring.called_by("jobs", channel.clone())))
+                }
+                None => Arc::new(diracx_jobs::runners::NoRunners),
+            },
             generic_pilots_manage_vo_jobs: settings.jobs.generic_pilots_manage_vo_jobs,
         };
         diracx_jobs::observe(&jobs_deps, jobs_ready.clone());

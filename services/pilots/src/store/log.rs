@@ -20,6 +20,13 @@ pub struct LogLine {
     pub text: String,
 }
 
+impl LogLine {
+    /// What it takes, in bytes: a line without text takes some, too.
+    pub fn size(&self) -> usize {
+        32 + self.component.len() + self.text.len()
+    }
+}
+
 /// Lines to be added to the log of a pilot.
 #[derive(Debug, Clone)]
 pub struct Addition {

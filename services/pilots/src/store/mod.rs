@@ -2,6 +2,9 @@
 //!
 //! The contract has a part, and a file, for each kind of work; `sql/` keeps it in DIRAC's tables and in a few of ours.
 
+pub mod credential;
+pub mod log;
+pub mod own_schema;
 pub mod query;
 pub mod registration;
 pub mod schema;
@@ -13,6 +16,8 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use diracx_db::{DbResult, DbUrl, DbUrls, Deadline, Migrations};
 
 pub use self::{
+    credential::CredentialStore,
+    log::LogStore,
     query::QueryStore,
     registration::{Call, Made, NewPilot, Registration, RegistrationStore},
 };
@@ -23,7 +28,7 @@ mod sqlite;
 
 /// What is kept of pilots.
 #[async_trait]
-pub trait PilotStore: RegistrationStore + QueryStore {
+pub trait PilotStore: RegistrationStore + QueryStore + CredentialStore + LogStore {
     /// Asks the database for a sign of life.
     async fn ping(&self, deadline: Deadline) -> DbResult<()>;
 }

@@ -230,8 +230,3 @@ pub(super) async fn revoke(
     Ok(Revoked { secrets: revoked, tokens })
 }
 
-impl From<Refusal> for crate::error::Error {
-    fn from(refusal: Refusal) -> Self {
-        Self::Grant(refusal)
-    }
-}
