@@ -61,7 +61,8 @@ pub(crate) fn reused(stamp: &PilotStamp, secret: Uuid, closed: usize) {
 /// Credentials were taken away.
 pub(crate) fn revoked(revocation: &Revocation, revoked: Revoked, by: &str) {
     let vo = revocation.vo.as_deref().unwrap_or("any");
-    let named = |names: usize, what: &str| if names == 0 { String::new() } else { format!(" {names} {what}") };
+    let named =
+        |names: usize, what: &str| if names == 0 { String::new() } else { format!(" {names} {what}") };
     let of = [
         named(revocation.secrets.len(), "secrets"),
         named(revocation.stamps.len(), "pilots"),

@@ -131,7 +131,8 @@ pub fn by_token(
 }
 
 fn allows(constraints: &Constraints, stamp: &PilotStamp, pilot: &Holder) -> bool {
-    let has = |names: &std::collections::BTreeSet<String>, name: &str| names.is_empty() || names.contains(name);
+    let has =
+        |names: &std::collections::BTreeSet<String>, name: &str| names.is_empty() || names.contains(name);
     has(&constraints.pilot_stamps, stamp.as_str())
         && has(&constraints.grid_sites, &pilot.grid_site)
         && has(&constraints.destination_sites, &pilot.destination_site)

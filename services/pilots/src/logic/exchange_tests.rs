@@ -117,7 +117,9 @@ fn a_refresh_token_is_good_once_for_its_pilot_while_that_lives() {
         fresh: true,
     };
     let check = |token: Option<Token>, pilot: Option<Holder>, expected: Result<(), Refusal>| {
-        let found = by_token(ShownToken { token, pilot, secret_revoked: false, barred: None }, &stamp(), now()).map(drop);
+        let found =
+            by_token(ShownToken { token, pilot, secret_revoked: false, barred: None }, &stamp(), now())
+                .map(drop);
         assert_eq!(found, expected);
     };
     let of = |change: fn(&mut Token)| {

@@ -117,14 +117,14 @@ impl Reader {
             }
             sleep(LOOK).await;
             // before the lines: what was written until the end is seen then
-            self.log = self.deps.store.log(self.patience(), self.ask.stamp.clone(), self.scope.clone()).await?;
+            self.log =
+                self.deps.store.log(self.patience(), self.ask.stamp.clone(), self.scope.clone()).await?;
         }
     }
 
     async fn look(&mut self) -> Result<Vec<(i64, LogLine)>> {
         let limit = PAGE.min(usize::try_from(self.left).unwrap_or(PAGE));
-        let part =
-            LogPart { pilot: self.log.pilot, from: self.next, min_level: self.ask.min_level, limit };
+        let part = LogPart { pilot: self.log.pilot, from: self.next, min_level: self.ask.min_level, limit };
         let mut lines = self.deps.store.log_lines(self.patience(), part).await?;
         let mut bytes = 0;
         let fitting = lines.iter().take_while(|(_, line)| {

@@ -97,7 +97,10 @@ fn expiry(deps: &Deps, lifetime: Option<TimeDelta>, now: DateTime<Utc>) -> Resul
     let lifetime = lifetime.unwrap_or(deps.credentials.secret_lifetime);
     if lifetime <= TimeDelta::zero() || lifetime > longest {
         let hours = longest.num_hours();
-        return Err(Invalid::field("lifetime", format!("must be more than nothing and at the most {hours} h")));
+        return Err(Invalid::field(
+            "lifetime",
+            format!("must be more than nothing and at the most {hours} h"),
+        ));
     }
     Ok(now + lifetime)
 }

@@ -97,7 +97,9 @@ fn decode(request: pb::CreatePilotSecretsRequest) -> Result<Ask, Invalid> {
     if count.saturating_mul(items) > MOST_ITEMS {
         return Err(Invalid::field(
             "constraints",
-            format!("name {items} pilots and sites for each of {count} secrets, {MOST_ITEMS} in all is the limit"),
+            format!(
+                "name {items} pilots and sites for each of {count} secrets, {MOST_ITEMS} in all is the limit"
+            ),
         ));
     }
     let lifetime = request.lifetime.as_ref().map(|lifetime| read_span("lifetime", lifetime)).transpose()?;
@@ -164,7 +166,10 @@ pub(super) fn encode(told: Told) -> pb::PilotSecret {
 fn info(secret: Secret) -> pb::PilotSecretInfo {
     let made = secret.id.get_timestamp().map(|made| made.to_unix());
     let made = made.and_then(|(seconds, nanos)| {
-        Some(prost_types::Timestamp { seconds: i64::try_from(seconds).ok()?, nanos: i32::try_from(nanos).ok()? })
+        Some(prost_types::Timestamp {
+            seconds: i64::try_from(seconds).ok()?,
+            nanos: i32::try_from(nanos).ok()?,
+        })
     });
     pb::PilotSecretInfo {
         secret_id: secret.id.to_string(),

@@ -118,8 +118,8 @@ fn read_ask(request: pb::ReadPilotLogRequest) -> Result<Ask, Invalid> {
         0 => 0,
         number => level("min_level", number)?,
     };
-    let limit = u64::try_from(request.limit)
-        .map_err(|_| Invalid::field("limit", "must not be less than 0"))?;
+    let limit =
+        u64::try_from(request.limit).map_err(|_| Invalid::field("limit", "must not be less than 0"))?;
     Ok(Ask {
         stamp: pilot::stamp("pilot_stamp", request.pilot_stamp)?,
         first: request.first_line,

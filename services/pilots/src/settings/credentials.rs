@@ -41,12 +41,7 @@ pub struct CredentialArgs {
     )]
     pub pilot_refresh_token_lifetime_hours: String,
     /// How long lines of logs of pilots are kept, in days.
-    #[arg(
-        long,
-        env = "DIRACX_SERVICE_PILOTS_LOG_RETENTION_DAYS",
-        default_value = "30",
-        value_name = "DAYS"
-    )]
+    #[arg(long, env = "DIRACX_SERVICE_PILOTS_LOG_RETENTION_DAYS", default_value = "30", value_name = "DAYS")]
     pub pilot_log_retention_days: String,
     /// How large the log of a pilot may be, in MiB.
     #[arg(long, env = "DIRACX_SERVICE_PILOTS_MAX_LOG_MIB", default_value = "16", value_name = "MIB")]

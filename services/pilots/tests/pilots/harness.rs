@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
 use diracx_client::{AnyChannel, Caller, ConfigFollower, in_process};
 use diracx_core::{
     Clock,
@@ -17,7 +18,7 @@ use diracx_jobs::{
 };
 use diracx_pilots::{
     Deps,
-    settings::{Lives, open_store},
+    settings::{CredentialSettings, Lives, open_store},
 };
 use diracx_proto::{
     jobs::v1::jobs_service_client::JobsServiceClient,
@@ -93,17 +94,32 @@ impl Pilots {
         };
         let jobs = in_process(diracx_jobs::service(jobs, &stack(diracx_jobs::access().unwrap())));
 
+        let auth_db = AuthDb::open(&db.url("AuthDB").await, 4).await.unwrap();
+        let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
+        let follower = ConfigFollower::fixed(config());
+        let auth_settings = AuthSettings::new(key);
+        let auth = diracx_auth::Deps::new(
+            auth_db,
+            follower,
+            clock.clone(),
+            auth_settings,
+            issuer.settings().clone(),
+        );
+        let auth = in_process(diracx_auth::service(auth.unwrap(), &stack(diracx_auth::access().unwrap())));
+
         let token = OwnToken::from(issuer.component(diracx_pilots::COMPONENT));
+        let caller = Caller::default().token(move || token.clone().of_a_call());
         let deps = Deps {
             store: open_store(&database, 16, true).await.unwrap(),
             config: ConfigFollower::fixed(config()),
-            jobs: Caller::default().token(move || token.clone().of_a_call()).on(jobs.clone()),
+            jobs: caller.clone().on(jobs.clone()),
+            auth: caller.on(auth),
             clock: clock.clone(),
             lives: Lives::default(),
+            credentials: CredentialSettings::new("pepper of a test".repeat(2).parse().unwrap()),
         };
-        let service = diracx_pilots::service(deps.clone(), &stack(diracx_pilots::access().unwrap()));
         Self {
-            client: PilotsServiceClient::new(in_process(service)),
+            client: serve(deps.clone(), &issuer),
             jobs: JobsServiceClient::new(jobs),
             database,
             job_db: databases.job_db,
@@ -115,6 +131,17 @@ impl Pilots {
         }
     }
 
+    /// The same service after something about it was changed.
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut Deps)) -> PilotsServiceClient<AnyChannel> {
+        let mut deps = self.deps.clone();
+        change(&mut deps);
+        serve(deps, &self.issuer)
+    }
+
+    pub(crate) fn issuer(&self) -> &TestIssuer {
+        &self.issuer
+    }
+
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }
@@ -123,8 +150,14 @@ impl Pilots {
         self.clock.advance(by);
     }
 
-    /// A request of somebody: a person by role, or a component.
+    /// A request of somebody: a person by role, a component, or a pilot as `pilot:<vo>:<stamp>`.
     pub(crate) fn request<T>(&self, who: &str, message: T) -> tonic::Request<T> {
+        if let Some((vo, stamp)) = who.strip_prefix("pilot:").and_then(|pilot| pilot.split_once(':')) {
+            let mut request = tonic::Request::new(message);
+            let token = self.issuer.pilot(vo, stamp).unwrap();
+            request.metadata_mut().insert("authorization", token.bearer().parse().unwrap());
+            return request;
+        }
         if let Some(component) = who.strip_prefix("component ") {
             let mut request = tonic::Request::new(message);
             let token = self.issuer.component(component).get().unwrap();
@@ -190,6 +223,17 @@ impl Pilots {
             .unwrap();
         rows(found).into_iter().next().unwrap_or_default()
     }
+}
+
+fn serve(deps: Deps, issuer: &TestIssuer) -> PilotsServiceClient<AnyChannel> {
+    let stack = Stack {
+        access: Arc::new(diracx_pilots::access().unwrap()),
+        verifier: issuer.verifier(),
+        gate: VersionGate::new("0.0.1a1".parse().unwrap()),
+        limits: Limits::default(),
+        metrics: Metrics::default(),
+    };
+    PilotsServiceClient::new(in_process(diracx_pilots::service(deps, &stack)))
 }
 
 pub(crate) fn pilot(stamp: &str, vo: &str) -> pb::PilotRegistration {

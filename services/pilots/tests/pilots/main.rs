@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
 
+mod audit;
+mod credentials;
 mod harness;
+mod log;
 mod registration;
+mod revocation;
 mod sql;

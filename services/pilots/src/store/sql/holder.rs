@@ -15,7 +15,9 @@ const SITES: usize = 1_000;
 
 /// The pilot with this stamp, and its number.
 pub(super) async fn find(conn: &mut Conn, wanted: &PilotStamp) -> DbResult<Option<(i64, Holder)>> {
-    let Some(id) = stamp::find(conn, &BTreeSet::from([wanted])).await?.remove(wanted) else { return Ok(None) };
+    let Some(id) = stamp::find(conn, &BTreeSet::from([wanted])).await?.remove(wanted) else {
+        return Ok(None);
+    };
     let row: Option<(String, String, String, String)> = pilots::table
         .find(id)
         .select((pilots::vo, pilots::grid_site, pilots::destination_site, pilots::status))

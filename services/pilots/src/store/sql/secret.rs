@@ -40,8 +40,8 @@ pub(super) async fn insert(conn: &mut Conn, secrets: &[NewSecret]) -> DbResult<(
     let mut rows = Vec::with_capacity(secrets.len());
     let mut bound = Vec::new();
     for secret in secrets {
-        let constraints =
-            serde_json::to_string(&secret.constraints).map_err(|error| DbError::Refused(error.to_string()))?;
+        let constraints = serde_json::to_string(&secret.constraints)
+            .map_err(|error| DbError::Refused(error.to_string()))?;
         rows.push(vec![
             key(secret.id).into(),
             secret.hash.as_str().into(),
@@ -54,7 +54,9 @@ pub(super) async fn insert(conn: &mut Conn, secrets: &[NewSecret]) -> DbResult<(
         let stamps = secret.constraints.pilot_stamps.iter().map(|stamp| (STAMP, stamp));
         let sites = secret.constraints.grid_sites.iter().map(|site| (SITE, site));
         bound.extend(
-            stamps.chain(sites).map(|(kind, to)| vec![kind.into(), to.as_str().into(), key(secret.id).into()]),
+            stamps
+                .chain(sites)
+                .map(|(kind, to)| vec![kind.into(), to.as_str().into(), key(secret.id).into()]),
         );
     }
     for rows in rows.chunks(BulkInsert::rows_per_statement(COLUMNS.len())) {
@@ -239,7 +241,8 @@ pub(super) async fn barred(conn: &mut Conn, stamp: &PilotStamp) -> DbResult<Opti
 
 /// Forgets secrets that have expired and whose tokens are gone, and who was barred before the oldest secret that is left was made.
 pub(super) async fn clean(conn: &mut Conn, now: DateTime<Utc>, limit: usize) -> DbResult<usize> {
-    let has_tokens = pilot_refresh_tokens::table.filter(pilot_refresh_tokens::secret_id.eq(pilot_secrets::secret_id));
+    let has_tokens =
+        pilot_refresh_tokens::table.filter(pilot_refresh_tokens::secret_id.eq(pilot_secrets::secret_id));
     let ids: Vec<String> = pilot_secrets::table
         .filter(pilot_secrets::expiration_time.le(UtcTime::from(now)))
         .filter(diesel::dsl::not(diesel::dsl::exists(has_tokens)))

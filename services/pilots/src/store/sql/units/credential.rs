@@ -16,12 +16,13 @@ use uuid::Uuid;
 use super::{super::Conn, Store, Tx, holder, pilot, refresh_token, secret, stamp};
 use crate::{
     error::Result,
-    logic::exchange::{self, Refusal},
+    logic::exchange,
     store::{
         credential::{
             CredentialStore, Holder, NewSecret, Redemption, Revocation, Revoked, Rotation, Secret, Shown,
             ShownToken,
         },
+        registration::NewPilot,
         schema::PILOT_AGENTS_DB,
     },
 };
@@ -160,9 +161,15 @@ async fn shown_token(conn: &mut Conn, hash: &str, stamp: &PilotStamp) -> DbResul
     })
 }
 
+/// The stamp of a pilot that may be new is claimed before anything is looked at: what is seen then is what everybody
+/// before us has left, as in a registration.
 async fn redeem(tx: &mut Tx, redemption: &Redemption) -> Result<()> {
     let Redemption { hash, stamp, registration, next, at } = redemption;
     let conn = tx.on(PILOT_AGENTS_DB).await?;
+    let of_stamp = BTreeSet::from([stamp]);
+    if registration.is_some() {
+        stamp::claim(conn, &of_stamp).await?;
+    }
     let itself = registration.as_ref().map(|new| Holder {
         vo: new.vo.clone(),
         grid_site: new.grid_site.clone(),
@@ -178,11 +185,7 @@ async fn redeem(tx: &mut Tx, redemption: &Redemption) -> Result<()> {
     if admitted.is_new
         && let Some(new) = registration
     {
-        let claims = stamp::claim(conn, &BTreeSet::from([stamp])).await?;
-        if !stamp::holders(conn, &BTreeSet::from([stamp]), &claims).await?.is_empty() {
-            return Err(DbError::Conflict("a pilot became known".to_owned()).into());
-        }
-        let new = crate::store::registration::NewPilot { vo: admitted.pilot.vo.clone(), ..new.clone() };
+        let new = NewPilot { vo: admitted.pilot.vo.clone(), ..new.clone() };
         let ids = pilot::insert(conn, &[&new], *at).await?;
         stamp::note(conn, std::iter::once(stamp).zip(ids)).await?;
     }
@@ -201,11 +204,7 @@ async fn rotate(tx: &mut Tx, rotation: &Rotation) -> Result<()> {
 
 /// Pilots are barred first, and secrets revoked before what was got with them: whoever gets a token meanwhile cannot go
 /// on with it.
-pub(super) async fn revoke(
-    conn: &mut Conn,
-    revocation: &Revocation,
-    at: DateTime<Utc>,
-) -> DbResult<Revoked> {
+pub(super) async fn revoke(conn: &mut Conn, revocation: &Revocation, at: DateTime<Utc>) -> DbResult<Revoked> {
     let vo = revocation.vo.as_deref();
     let sites: BTreeSet<String> = revocation.grid_sites.iter().cloned().collect();
     let named: BTreeSet<PilotStamp> = revocation.stamps.iter().cloned().collect();
@@ -229,4 +228,3 @@ pub(super) async fn revoke(
     let tokens = refresh_token::revoke(conn, &secrets, &stamps, vo, at).await?;
     Ok(Revoked { secrets: revoked, tokens })
 }
-

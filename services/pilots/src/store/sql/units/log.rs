@@ -57,7 +57,8 @@ impl LogStore for Store {
     async fn clean_logs(&self, deadline: Deadline, before: DateTime<Utc>, limit: usize) -> Result<usize> {
         self.0
             .write(deadline, move |tx| {
-                async move { Ok(log_line::clean(tx.on(PILOT_AGENTS_DB).await?, before, limit).await?) }.boxed()
+                async move { Ok(log_line::clean(tx.on(PILOT_AGENTS_DB).await?, before, limit).await?) }
+                    .boxed()
             })
             .await
     }
