@@ -60,8 +60,8 @@ impl Gateway {
     /// If a path of `extra` is one of ours.
     pub fn into_router(self) -> Result<Router, GrpcError> {
         let grpc = grpc::GrpcRouter::new(&self.backends)?;
+        let table = routes::table(&self.backends);
         let context = context::Context::new(self.backends, self.verifier, self.settings.clone());
-        let table = routes::table();
         let counted = counted::Counted::new(&self.metrics, table.paths());
         let rest = table.into_router().with_state(context).merge(self.extra);
         Ok(edge::Edge::new(self.gate, &self.settings, counted, rest, grpc).into_router())

@@ -25,7 +25,10 @@ const TABLE: &[(&str, &[&str])] = &[
     ("pilots", OF_A_SERVICE),
     ("gateway", &["core", "proto", "server", "client"]),
     ("cli", &["core", "client", "api"]),
-    ("standalone", &["core", "proto", "server", "db", "client", "api", "auth", "config", "jobs", "pilots", "gateway"]),
+    (
+        "standalone",
+        &["core", "proto", "server", "db", "client", "api", "auth", "config", "jobs", "pilots", "gateway"],
+    ),
     ("tests", &["core", "proto", "client", "testkit"]),
     ("bench", &["core", "proto", "server", "db", "client", "standalone", "testkit", "tests"]),
     ("xtask", &[]),

@@ -18,6 +18,11 @@ pub struct PilotStamp(String);
 pub struct InvalidPilotStamp;
 
 impl PilotStamp {
+    /// What somebody calls a pilot, who may be wrong: a text that cannot be a stamp is nobody's.
+    pub fn said(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -20,6 +20,9 @@ use crate::{
     settings::Settings,
 };
 
+/// The name of the jobs service in its tokens.
+const JOBS: &str = "jobs";
+
 /// The whole mesh, not yet on a port.
 pub(crate) struct Mesh {
     /// Everything that is served.
@@ -110,12 +113,7 @@ impl Mesh {
             sandboxes: Arc::new(settings.jobs.sandboxes.clone()),
             clock: clock.clone(),
             most_jobs_at_once: settings.jobs.most_jobs_at_once,
-            runners: match &pilots {
-                Some((channel, _)) => {
-                    Arc::new(diracx_client::pilots(wiring.called_by("jobs", channel.clone())))
-                }
-                None => Arc::new(diracx_jobs::runners::NoRunners),
-            },
+            pilots: pilots.as_ref().map(|(channel, _)| wiring.called_by(JOBS, channel.clone())),
             generic_pilots_manage_vo_jobs: settings.jobs.generic_pilots_manage_vo_jobs,
         };
         diracx_jobs::observe(&jobs_deps, jobs_ready.clone());

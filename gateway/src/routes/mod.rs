@@ -14,14 +14,16 @@ mod jobs_metadata;
 mod jobs_reschedule;
 mod jobs_status;
 mod pages;
+mod pilots;
 pub(crate) mod sandbox_store;
 mod sandboxes;
+mod searches;
 mod well_known;
 
-use crate::routing::Table;
+use crate::{context::Backends, routing::Table};
 
-/// Every REST path.
-pub(crate) fn table() -> Table {
+/// Every REST path of the services that there are.
+pub(crate) fn table(backends: &Backends) -> Table {
     let table = home::routes(Table::default());
     let table = health::routes(table);
     let table = well_known::routes(table);
@@ -29,5 +31,6 @@ pub(crate) fn table() -> Table {
     let table = config::routes(table);
     let table = jobs::routes(table);
     let table = sandboxes::routes(table);
+    let table = if backends.pilots.is_some() { pilots::routes(table) } else { table };
     sandbox_store::routes(table)
 }

@@ -2,11 +2,11 @@
 
 use std::sync::Arc;
 
-use diracx_client::ConfigFollower;
+use diracx_client::{AnyChannel, ConfigFollower};
 use diracx_core::Clock;
 
 use crate::{
-    bytes::ByteStore, logic::watch::Feed, runners::Runners, settings::SandboxSettings, store::JobStore,
+    bytes::ByteStore, logic::watch::Feed, settings::SandboxSettings, store::JobStore,
 };
 
 /// What the jobs service works with.
@@ -20,12 +20,12 @@ pub struct Deps {
     pub bytes: Arc<dyn ByteStore>,
     /// How sandboxes are kept.
     pub sandboxes: Arc<SandboxSettings>,
+    /// The pilots service, which is called as the component that this is; none if the installation has no pilots.
+    pub pilots: Option<AnyChannel>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How many jobs one call may make.
     pub most_jobs_at_once: usize,
-    /// Which pilots run which jobs.
-    pub runners: Arc<dyn Runners>,
     /// Whether a user with `GenericPilot` may manage every job of its VO, as in DIRAC.
     pub generic_pilots_manage_vo_jobs: bool,
     /// The changes of jobs, for those who watch.

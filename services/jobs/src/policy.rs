@@ -39,6 +39,7 @@ use diracx_server::{Identity, PilotIdentity, UserIdentity};
 use crate::{
     Deps,
     error::{Error, Result},
+    runners,
     store::sandbox::KnownSandbox,
 };
 
@@ -330,7 +331,7 @@ async fn runs(deps: &Deps, pilot: &PilotIdentity, jobs: &BTreeSet<JobId>) -> Res
     if owned.len() != jobs.len() || owned.values().any(|job| job.vo != pilot.vo) {
         return Err(Error::Forbidden);
     }
-    let runners = deps.runners.of(jobs).await?;
+    let runners = runners::of(deps.pilots.as_ref(), jobs).await?;
     let is_own =
         |job| runners.get(job).is_some_and(|found| found.stamp == pilot.stamp && found.vo == pilot.vo);
     if jobs.iter().all(is_own) { Ok(()) } else { Err(Error::Forbidden) }

@@ -8,10 +8,9 @@ use std::{
     time::Duration,
 };
 
-use async_trait::async_trait;
 use diracx_client::AnyChannel;
 use diracx_core::{Explain, Explanation, JobId, Reason};
-use diracx_proto::pilots::v1::{GetJobPilotsRequest, JobPilots, pilots_service_client::PilotsServiceClient};
+use diracx_proto::pilots::v1::{GetJobPilotsRequest, JobPilots};
 use diracx_server::Deadline;
 use tonic::{Request, Status};
 
@@ -42,40 +41,25 @@ pub struct Runner {
     pub vo: String,
 }
 
-/// Who knows which pilots run jobs.
-#[async_trait]
-pub trait Runners: Send + Sync {
-    /// The pilot that runs each of these jobs; jobs that no pilot ever had are absent.
-    async fn of(&self, jobs: &BTreeSet<JobId>) -> Result<BTreeMap<JobId, Runner>, Unanswered>;
-}
-
-/// An installation without pilots of its own: no pilot runs any job.
-#[derive(Debug, Clone, Copy)]
-pub struct NoRunners;
-
-#[async_trait]
-impl Runners for NoRunners {
-    async fn of(&self, _: &BTreeSet<JobId>) -> Result<BTreeMap<JobId, Runner>, Unanswered> {
-        Ok(BTreeMap::new())
-    }
-}
-
-/// The pilots service, over a channel whose calls carry the token of this component.
-#[async_trait]
-impl Runners for PilotsServiceClient<AnyChannel> {
-    async fn of(&self, jobs: &BTreeSet<JobId>) -> Result<BTreeMap<JobId, Runner>, Unanswered> {
-        let ids: Vec<i64> = jobs.iter().map(|job| job.get()).collect();
-        let mut found = BTreeMap::new();
-        for ids in ids.chunks(MOST) {
-            let mut request = Request::new(GetJobPilotsRequest { job_ids: ids.to_vec() });
-            if Deadline::current().is_none() {
-                request.set_timeout(PATIENCE);
-            }
-            let answer = self.clone().get_job_pilots(request).await.map_err(Unanswered)?;
-            found.extend(answer.into_inner().jobs.into_iter().filter_map(newest));
+/// The pilot that runs each of these jobs, as the pilots service knows; jobs that no pilot ever had are absent. In an
+/// installation without pilots those are all.
+pub(crate) async fn of(
+    pilots: Option<&AnyChannel>,
+    jobs: &BTreeSet<JobId>,
+) -> Result<BTreeMap<JobId, Runner>, Unanswered> {
+    let mut found = BTreeMap::new();
+    let Some(pilots) = pilots else { return Ok(found) };
+    let client = diracx_client::pilots(pilots.clone());
+    let ids: Vec<i64> = jobs.iter().map(|job| job.get()).collect();
+    for ids in ids.chunks(MOST) {
+        let mut request = Request::new(GetJobPilotsRequest { job_ids: ids.to_vec() });
+        if Deadline::current().is_none() {
+            request.set_timeout(PATIENCE);
         }
-        Ok(found)
+        let answer = client.clone().get_job_pilots(request).await.map_err(Unanswered)?;
+        found.extend(answer.into_inner().jobs.into_iter().filter_map(newest));
     }
+    Ok(found)
 }
 
 fn newest(JobPilots { job_id, mut pilots }: JobPilots) -> Option<(JobId, Runner)> {

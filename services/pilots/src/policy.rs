@@ -35,6 +35,9 @@ pub enum Forbidden {
     /// A pilot with a token of its own changes itself.
     #[error("Pilots can only modify their own metadata.")]
     NotOwn,
+    /// Whoever sends a pilot somewhere says where it is: what it may use depends on that.
+    #[error("Pilots cannot change where they are.")]
+    Place,
     /// Pilots are of the VO of whoever registers them.
     #[error("Pilots can only be registered for your own VO.")]
     OtherVo,
@@ -99,6 +102,26 @@ impl ManagePilots {
     }
 }
 
+/// Pilots may be forgotten.
+#[derive(Debug)]
+pub struct ForgetPilots {
+    forced: bool,
+    /// Who does it, in words.
+    by: String,
+}
+
+impl ForgetPilots {
+    /// Whether also those that have not ended.
+    pub fn forced(&self) -> bool {
+        self.forced
+    }
+
+    /// Who does it, in words.
+    pub fn by(&self) -> &str {
+        &self.by
+    }
+}
+
 /// The pilots may be put in order.
 #[derive(Debug)]
 pub struct Maintain(());
@@ -130,6 +153,14 @@ pub fn patch(
     Ok(ManagePilots { scope, by: name(identity) })
 }
 
+/// Whether this identity may say where pilots are: any but a pilot on its own account.
+pub fn relocate(identity: &Identity) -> Result<()> {
+    match identity {
+        Identity::User(_) | Identity::Component(_) => Ok(()),
+        Identity::Pilot(_) => Err(Forbidden::Place.into()),
+    }
+}
+
 /// Whether this identity may end and forget pilots, and say what they run.
 pub fn manage(identity: &Identity) -> Result<ManagePilots> {
     if is_above(identity) {
@@ -137,6 +168,17 @@ pub fn manage(identity: &Identity) -> Result<ManagePilots> {
     } else {
         Err(Forbidden::Manage.into())
     }
+}
+
+/// Whether this identity may have pilots forgotten; also those that have not ended: administrators only.
+pub fn forget(identity: &Identity, forced: bool) -> Result<ForgetPilots> {
+    if !is_above(identity) {
+        return Err(Forbidden::Manage.into());
+    }
+    if forced && identity.as_component().is_some() {
+        return Err(Forbidden::Force.into());
+    }
+    Ok(ForgetPilots { forced, by: name(identity) })
 }
 
 /// What this identity may find. As in DiracX, an administrator who is a pilot, too, is a pilot.

@@ -9,8 +9,15 @@ use std::{
 use anyhow::{Context as _, Result, anyhow, bail};
 
 /// The programs that the suite runs.
-const PROGRAMS: &[&str] =
-    &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs", "dirac"];
+const PROGRAMS: &[&str] = &[
+    "diracx-standalone",
+    "diracx-gateway",
+    "diracx-auth",
+    "diracx-config",
+    "diracx-jobs",
+    "diracx-pilots",
+    "dirac",
+];
 
 /// Set by `cargo xtask test`, which has built the programs: a second look would only cost time.
 const BUILT: &str = "DIRACX_TEST_PROGRAMS_ARE_BUILT";

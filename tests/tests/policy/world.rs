@@ -1,26 +1,25 @@
 //! The services that are served, over a real database each, and everybody who may want something from them.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
 use diracx_client::{AnyChannel, ConfigFollower, in_process};
 use diracx_config::{ConfigKeeper, ConfigSource};
-use diracx_core::{Clock, JobId, SystemClock, config::Config};
+use diracx_core::{Clock, SystemClock, config::Config};
 use diracx_jobs::{
-    runners::{Runner, Runners, Unanswered},
     settings::SandboxSettings,
     store::{self, JobDatabases},
+};
+use diracx_proto::pilots::v1::{
+    GetJobPilotsRequest, GetJobPilotsResponse, JobPilot, JobPilots,
+    pilots_service_server::{PilotsService, PilotsServiceServer},
 };
 use diracx_server::{AccessTable, Stack, limits::Limits, telemetry::Metrics, version_gate::VersionGate};
 use diracx_testkit::{BadToken, TestDatabase, TestIssuer};
 use diracx_tests::{as_it_is::AsItIs, identity_provider::IdentityProvider};
 use serde_json::{Value, json};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 /// Where a web page lets its visitors return to.
 pub(crate) const REDIRECT: &str = "http://web.invalid/callback";
@@ -123,7 +122,7 @@ impl World {
             sandboxes: Arc::new(sandboxes),
             clock: clock.clone(),
             most_jobs_at_once: 20,
-            runners: Arc::new(OneForAll),
+            pilots: Some(in_process(PilotsServiceServer::new(OneForAll))),
             generic_pilots_manage_vo_jobs: false,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
@@ -188,13 +187,19 @@ impl World {
     }
 }
 
-/// One pilot runs all jobs.
+/// A pilots service in whose eyes one pilot runs all jobs.
+#[derive(Clone)]
 struct OneForAll;
 
 #[tonic::async_trait]
-impl Runners for OneForAll {
-    async fn of(&self, jobs: &BTreeSet<JobId>) -> Result<BTreeMap<JobId, Runner>, Unanswered> {
-        let runner = Runner { stamp: STAMP.to_owned(), vo: "alpha".to_owned() };
-        Ok(jobs.iter().map(|job| (*job, runner.clone())).collect())
+impl PilotsService for OneForAll {
+    async fn get_job_pilots(
+        &self,
+        request: Request<GetJobPilotsRequest>,
+    ) -> Result<Response<GetJobPilotsResponse>, Status> {
+        let runner = JobPilot { pilot_stamp: STAMP.to_owned(), vo: "alpha".to_owned(), start_time: None };
+        let of = |job_id| JobPilots { job_id, pilots: vec![runner.clone()] };
+        let jobs = request.into_inner().job_ids.into_iter().map(of).collect();
+        Ok(Response::new(GetJobPilotsResponse { jobs }))
     }
 }

@@ -78,7 +78,7 @@ pub enum SearchError {
         column: &'static str,
     },
     /// A value that it never has.
-    #[error("Cannot compare '{pseudo}' with {value}: it holds whole numbers")]
+    #[error("'{pseudo}' pseudo-parameter values must be integers.")]
     PseudoValue {
         /// What is no column.
         pseudo: &'static str,

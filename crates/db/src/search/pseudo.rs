@@ -18,6 +18,9 @@ pub fn take_pseudo(
     if taken.is_empty() {
         return Ok(None);
     }
+    if filters.iter().any(|filter| filter.parameter() == column) {
+        return Err(SearchError::PseudoCombined { pseudo, column });
+    }
     let mut all = Vec::new();
     for filter in taken {
         match filter {
@@ -31,9 +34,6 @@ pub fn take_pseudo(
                 return Err(SearchError::PseudoOperator { pseudo, operator });
             }
         }
-    }
-    if filters.iter().any(|filter| filter.parameter() == column) {
-        return Err(SearchError::PseudoCombined { pseudo, column });
     }
     Ok(Some(all))
 }

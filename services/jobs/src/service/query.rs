@@ -7,7 +7,7 @@ use diracx_core::{
     search::{Search, Summary, Table},
 };
 use diracx_db::search::{Place, Token};
-use diracx_proto::{Invalid, common::v1 as common, jobs::v1 as pb, search::page, status::of_item, time};
+use diracx_proto::{common::v1 as common, jobs::v1 as pb, search::page, status::of_item, time};
 use diracx_server::{identity, to_status};
 use tonic::{Request, Response, Status};
 
@@ -18,7 +18,10 @@ use super::{
 use crate::{
     Deps,
     error::Error,
-    logic::query::{self, JobSearch},
+    logic::{
+        pilots,
+        query::{self, JobSearch},
+    },
     policy,
     store::{HistoryRecord, StoredDescription},
 };
@@ -39,7 +42,8 @@ pub(super) async fn search_jobs(
 
     let history = request.include_history;
     let search = Search { page: Some(page), ..Search::try_from(request).map_err(to_status)? };
-    let JobSearch { search, history } = accepted(search, history).map_err(to_status)?;
+    let search = pilots::resolve(deps, search).await.map_err(to_status)?;
+    let JobSearch { search, history } = JobSearch::new(search, history);
     let plan = query::plan(&scope, search, token.map(|token| token.place))
         .map_err(to_status)?
         .ok_or_else(|| to_status(no_such_place("page_token")))?
@@ -58,14 +62,6 @@ pub(super) async fn search_jobs(
         table: Some(common::Table::from(table)),
         next_page_token,
     }))
-}
-
-/// The search, if this version can do it.
-pub(super) fn accepted(search: Search, history: bool) -> Result<JobSearch, Invalid> {
-    if search.filters.iter().any(|filter| filter.parameter() == "PilotStamp") {
-        return Err(Invalid::search("search", "PilotStamp cannot be searched for in this version"));
-    }
-    Ok(JobSearch::new(search, history))
 }
 
 /// What was recorded of the job of each row.

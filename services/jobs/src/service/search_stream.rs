@@ -13,12 +13,15 @@ use futures::stream;
 use tonic::{Request, Response, Status, codegen::BoxStream};
 
 use super::{
-    query::{accepted, histories},
+    query::histories,
     token::{self, no_such_place},
 };
 use crate::{
     Deps,
-    logic::query::{self, JobSearch},
+    logic::{
+        pilots,
+        query::{self, JobSearch},
+    },
     policy::{self, JobScope},
 };
 
@@ -29,7 +32,7 @@ const ROWS_WITH_HISTORY: u64 = 100;
 /// How long reading the rows of one message may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) fn stream_search_jobs(
+pub(super) async fn stream_search_jobs(
     deps: &Deps,
     request: Request<pb::StreamSearchJobsRequest>,
 ) -> Result<Response<BoxStream<pb::StreamSearchJobsResponse>>, Status> {
@@ -43,7 +46,8 @@ pub(super) fn stream_search_jobs(
     let history = request.include_history;
     let search = Search::try_from(request).map_err(to_status)?;
     let limit = search.page.map_or(u64::MAX, |page| page.limit);
-    let search = accepted(search, history).map_err(to_status)?;
+    let search = pilots::resolve(deps, search).await.map_err(to_status)?;
+    let search = JobSearch::new(search, history);
     let (place, sent) = token.map_or((None, 0), |token| (Some(token.place), token.sent));
     let reader = Reader {
         deps: deps.clone(),

@@ -8,7 +8,6 @@ use std::{
 use diracx_client::{AnyChannel, Caller, in_process};
 use diracx_proto::pilots::v1::{
     GetJobPilotsRequest, GetJobPilotsResponse, JobPilot, JobPilots,
-    pilots_service_client::PilotsServiceClient,
     pilots_service_server::{PilotsService, PilotsServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -30,10 +29,10 @@ impl Fleet {
         *self.jobs.lock().unwrap() = None;
     }
 
-    pub(crate) fn client(&self) -> PilotsServiceClient<AnyChannel> {
-        let channel = in_process(PilotsServiceServer::new(self.clone()));
+    /// For calls with the token of the component.
+    pub(crate) fn channel(&self) -> AnyChannel {
         let token = || async { Ok(Some("of the component jobs".into())) };
-        PilotsServiceClient::new(Caller::default().token(token).on(channel))
+        Caller::default().token(token).on(in_process(PilotsServiceServer::new(self.clone())))
     }
 }
 

@@ -81,7 +81,7 @@ impl Jobs {
             config: ConfigFollower::fixed(config()),
             clock: clock.clone(),
             most_jobs_at_once: 20,
-            runners: Arc::new(fleet.client()),
+            pilots: Some(fleet.channel()),
             generic_pilots_manage_vo_jobs,
         };
         let stack = Stack {

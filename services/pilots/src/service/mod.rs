@@ -1,7 +1,11 @@
 //! The rpcs of `PilotsService`: decode, authorise, act, encode.
 
 mod credentials;
+mod ending;
+mod links;
 mod log;
+mod maintenance;
+mod metadata;
 mod pilot_token;
 mod query;
 mod registration;
@@ -10,9 +14,9 @@ mod token;
 
 use std::collections::BTreeSet;
 
-use diracx_core::PilotStamp;
+use diracx_core::{JobId, PilotStamp};
 use diracx_proto::{
-    Invalid, pilot,
+    Invalid,
     pilots::v1::{self as pb, pilots_service_server::PilotsService},
 };
 use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
@@ -105,6 +109,62 @@ impl PilotsService for Service {
     ) -> Result<Response<pb::SummarisePilotsResponse>, Status> {
         query::summarise_pilots(&self.deps, request).await
     }
+
+    async fn patch_pilot_metadata(
+        &self,
+        request: Request<pb::PatchPilotMetadataRequest>,
+    ) -> Result<Response<pb::PatchPilotMetadataResponse>, Status> {
+        metadata::patch_pilot_metadata(&self.deps, request).await
+    }
+
+    async fn assign_jobs_to_pilot(
+        &self,
+        request: Request<pb::AssignJobsToPilotRequest>,
+    ) -> Result<Response<pb::AssignJobsToPilotResponse>, Status> {
+        links::assign_jobs_to_pilot(&self.deps, request).await
+    }
+
+    async fn get_pilot_jobs(
+        &self,
+        request: Request<pb::GetPilotJobsRequest>,
+    ) -> Result<Response<pb::GetPilotJobsResponse>, Status> {
+        links::get_pilot_jobs(&self.deps, request).await
+    }
+
+    async fn get_job_pilots(
+        &self,
+        request: Request<pb::GetJobPilotsRequest>,
+    ) -> Result<Response<pb::GetJobPilotsResponse>, Status> {
+        links::get_job_pilots(&self.deps, request).await
+    }
+
+    async fn kill_pilots(
+        &self,
+        request: Request<pb::KillPilotsRequest>,
+    ) -> Result<Response<pb::KillPilotsResponse>, Status> {
+        ending::kill_pilots(&self.deps, request).await
+    }
+
+    async fn delete_pilots(
+        &self,
+        request: Request<pb::DeletePilotsRequest>,
+    ) -> Result<Response<pb::DeletePilotsResponse>, Status> {
+        ending::delete_pilots(&self.deps, request).await
+    }
+
+    async fn declare_stalled_pilots(
+        &self,
+        request: Request<pb::DeclareStalledPilotsRequest>,
+    ) -> Result<Response<pb::DeclareStalledPilotsResponse>, Status> {
+        maintenance::declare_stalled_pilots(&self.deps, request).await
+    }
+
+    async fn clean_pilots(
+        &self,
+        request: Request<pb::CleanPilotsRequest>,
+    ) -> Result<Response<pb::CleanPilotsResponse>, Status> {
+        maintenance::clean_pilots(&self.deps, request).await
+    }
 }
 
 /// How many items `field` has, if they are not too many.
@@ -116,21 +176,32 @@ fn bounded(field: &str, count: usize) -> Result<(), Invalid> {
 }
 
 /// Stamps, each of which may be there once; `path` makes the name of the field of one.
-fn distinct(
-    stamps: impl Iterator<Item = String>,
+fn distinct<'s>(
+    stamps: impl Iterator<Item = &'s String>,
     path: impl Fn(usize) -> String,
 ) -> Result<Vec<PilotStamp>, Invalid> {
     let mut seen = BTreeSet::new();
     stamps
         .enumerate()
         .map(|(i, text)| {
-            let stamp = pilot::stamp(path(i), text)?;
-            if !seen.insert(stamp.clone()) {
-                return Err(Invalid::field(path(i), format!("{stamp} is there twice")));
+            if !seen.insert(text) {
+                return Err(Invalid::field(path(i), format!("{text} is there twice")));
             }
-            Ok(stamp)
+            Ok(PilotStamp::said(text))
         })
         .collect()
+}
+
+/// The stamps of a request that names pilots and no more.
+fn pilot_stamps(stamps: &[String]) -> Result<Vec<PilotStamp>, Invalid> {
+    bounded("pilot_stamps", stamps.len())?;
+    distinct(stamps.iter(), |i| format!("pilot_stamps[{i}]"))
+}
+
+/// The jobs of a request.
+fn job_ids(ids: &[i64]) -> Result<Vec<JobId>, Invalid> {
+    bounded("job_ids", ids.len())?;
+    Ok(ids.iter().copied().map(JobId).collect())
 }
 
 /// A text of at the most so many characters.

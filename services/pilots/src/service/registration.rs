@@ -1,7 +1,7 @@
 //! Making pilots known.
 
 use diracx_core::{PilotStamp, PilotStatus};
-use diracx_proto::{Invalid, pilots::v1 as pb, status::of_item};
+use diracx_proto::{Invalid, pilot::stamp, pilots::v1 as pb, status::of_item};
 use diracx_server::{identity, to_status};
 use prost::Message;
 use tonic::{Request, Response, Status};
@@ -60,19 +60,18 @@ pub(super) async fn register_pilots(
 fn decode(request: pb::RegisterPilotsRequest) -> Result<Vec<NewPilot>, Invalid> {
     fitting("request_id", LONGEST_REQUEST_ID, &request.request_id)?;
     bounded("pilots", request.pilots.len())?;
-    let stamps = request.pilots.iter().map(|pilot| pilot.pilot_stamp.clone());
-    let stamps = distinct(stamps, |i| format!("pilots[{i}].pilot_stamp"))?;
-    stamps
+    let stamps = request.pilots.iter().map(|pilot| &pilot.pilot_stamp);
+    distinct(stamps, |i| format!("pilots[{i}].pilot_stamp"))?;
+    request
+        .pilots
         .into_iter()
-        .zip(request.pilots)
         .enumerate()
-        .map(|(i, (stamp, pilot))| {
-            read_pilot(stamp, pilot).map_err(|invalid| invalid.within(format_args!("pilots[{i}]")))
-        })
+        .map(|(i, pilot)| read_pilot(pilot).map_err(|invalid| invalid.within(format_args!("pilots[{i}]"))))
         .collect()
 }
 
-fn read_pilot(stamp: PilotStamp, pilot: pb::PilotRegistration) -> Result<NewPilot, Invalid> {
+fn read_pilot(pilot: pb::PilotRegistration) -> Result<NewPilot, Invalid> {
+    let stamp = stamp("pilot_stamp", pilot.pilot_stamp)?;
     fitting("vo", 128, &pilot.vo)?;
     if pilot.vo.is_empty() {
         return Err(Invalid::field("vo", "is required"));

@@ -2,11 +2,14 @@
 //!
 //! The contract has a part, and a file, for each kind of work; `sql/` keeps it in DIRAC's tables and in a few of ours.
 
+pub mod change;
 pub mod credential;
+pub mod link;
 pub mod log;
 pub mod own_schema;
 pub mod query;
 pub mod registration;
+pub mod removal;
 pub mod schema;
 
 use std::sync::Arc;
@@ -16,10 +19,13 @@ use diesel_migrations::{EmbeddedMigrations, embed_migrations};
 use diracx_db::{DbResult, DbUrl, DbUrls, Deadline, Migrations};
 
 pub use self::{
+    change::ChangeStore,
     credential::CredentialStore,
+    link::{Link, LinkStore},
     log::LogStore,
-    query::QueryStore,
+    query::{KnownPilot, QueryStore},
     registration::{Call, Made, NewPilot, Registration, RegistrationStore},
+    removal::RemovalStore,
 };
 use crate::error::Result;
 
@@ -28,7 +34,9 @@ mod sqlite;
 
 /// What is kept of pilots.
 #[async_trait]
-pub trait PilotStore: RegistrationStore + QueryStore + CredentialStore + LogStore {
+pub trait PilotStore:
+    RegistrationStore + QueryStore + ChangeStore + LinkStore + RemovalStore + CredentialStore + LogStore
+{
     /// Asks the database for a sign of life.
     async fn ping(&self, deadline: Deadline) -> DbResult<()>;
 }

@@ -89,7 +89,7 @@ impl Pilots {
             config: ConfigFollower::fixed(config()),
             clock: clock.clone(),
             most_jobs_at_once: 20,
-            runners: Arc::new(diracx_jobs::runners::NoRunners),
+            pilots: None,
             generic_pilots_manage_vo_jobs: true,
         };
         let jobs = in_process(diracx_jobs::service(jobs, &stack(diracx_jobs::access().unwrap())));

@@ -14,3 +14,10 @@ CREATE TABLE IF NOT EXISTS PilotRequests (
     PRIMARY KEY (RequestKey),
     KEY PilotReceptionTime (ReceptionTime)
 ) ENGINE = InnoDB;
+
+-- The stamps of pilots that DIRAC or DiracX registered before. Of several with one stamp the newest has it.
+INSERT IGNORE INTO PilotStamps (PilotStamp, PilotID)
+SELECT Stamp, MAX(PilotID)
+FROM (SELECT CONVERT(PilotStamp USING utf8mb4) COLLATE utf8mb4_bin AS Stamp, PilotID FROM PilotAgents) AS Known
+WHERE Stamp <> ''
+GROUP BY Stamp;

@@ -11,3 +11,7 @@ CREATE TABLE IF NOT EXISTS PilotRequests (
     Outcome TEXT NOT NULL
 );
 CREATE INDEX IF NOT EXISTS PilotReceptionTime ON PilotRequests (ReceptionTime);
+
+-- The stamps of pilots that DiracX registered before. Of several with one stamp the newest has it.
+INSERT OR IGNORE INTO PilotStamps (PilotStamp, PilotID)
+SELECT PilotStamp, MAX(PilotID) FROM PilotAgents WHERE PilotStamp <> '' GROUP BY PilotStamp;

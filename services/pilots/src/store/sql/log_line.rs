@@ -3,10 +3,7 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use diracx_db::{
-    Bind, DbResult, UtcTime,
-    statement::{BulkDelete, BulkInsert},
-};
+use diracx_db::{Bind, DbResult, UtcTime, statement::BulkInsert};
 
 use super::{Conn, dialect};
 use crate::store::{
@@ -113,15 +110,4 @@ pub(super) async fn clean(conn: &mut Conn, before: DateTime<Utc>, limit: usize) 
         }
     }
     Ok(old.len())
-}
-
-/// Forgets the logs of pilots.
-pub(super) async fn remove(conn: &mut Conn, pilots: &[i64]) -> DbResult<()> {
-    let keys: Vec<Bind> = pilots.iter().copied().map(Bind::Int).collect();
-    for values in keys.chunks(KEYS) {
-        for table in ["PilotLogLines", "PilotLogs"] {
-            BulkDelete { table, column: "PilotID", values }.execute(conn).await?;
-        }
-    }
-    Ok(())
 }

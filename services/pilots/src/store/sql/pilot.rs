@@ -8,11 +8,17 @@ use diesel_async::RunQueryDsl;
 use diracx_core::PilotStamp;
 use diracx_db::{
     Bind, DbError, DbResult, UtcTime,
-    statement::{BulkInsert, one_of},
+    statement::{BulkInsert, BulkUpdate, one_of},
 };
 
 use super::{Conn, dialect};
-use crate::store::{registration::NewPilot, schema::pilot_agents};
+use crate::{
+    logic::{
+        metadata::PilotChange,
+        transitions::{AT_WORK, StoredStatus},
+    },
+    store::{KnownPilot, registration::NewPilot, schema::pilot_agents},
+};
 
 /// How many stamps one statement names.
 const STAMPS: usize = 1_000;
@@ -102,4 +108,161 @@ pub(super) async fn with_stamps(
         }
     }
     Ok(found)
+}
+
+/// What is read of a pilot that is known.
+type Row = (i64, String, String, String, Option<UtcTime>, Option<UtcTime>);
+
+/// The columns of a [`Row`].
+const KNOWN: (
+    pilot_agents::pilot_id,
+    pilot_agents::pilot_stamp,
+    pilot_agents::vo,
+    pilot_agents::status,
+    pilot_agents::last_update_time,
+    pilot_agents::submission_time,
+) = (
+    pilot_agents::pilot_id,
+    pilot_agents::pilot_stamp,
+    pilot_agents::vo,
+    pilot_agents::status,
+    pilot_agents::last_update_time,
+    pilot_agents::submission_time,
+);
+
+fn read((id, stamp, vo, status, last_update, submission): Row) -> KnownPilot {
+    KnownPilot {
+        id,
+        stamp: PilotStamp::said(stamp),
+        vo,
+        status: StoredStatus::read(&status),
+        last_update: last_update.or(submission).map(UtcTime::utc),
+    }
+}
+
+/// The pilots with these numbers; missing ones are absent.
+pub(super) async fn known(conn: &mut Conn, ids: &[i64]) -> DbResult<Vec<KnownPilot>> {
+    let rows: Vec<Row> = pilot_agents::table
+        .filter(one_of(pilot_agents::pilot_id, ids.iter().copied()))
+        .select(KNOWN)
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// The same, locked.
+pub(super) async fn lock(conn: &mut Conn, ids: &[i64]) -> DbResult<Vec<KnownPilot>> {
+    // In one order, so that two calls with the same pilots do not wait for each other.
+    let rows: Vec<Row> = dialect::locked!(
+        pilot_agents::table
+            .filter(one_of(pilot_agents::pilot_id, ids.iter().copied()))
+            .order(pilot_agents::pilot_id)
+            .select(KNOWN)
+    )
+    .load(conn)
+    .await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// Pilots at work that were not heard of since then. One of which no time is known was never heard of.
+pub(super) async fn silent(conn: &mut Conn, since: DateTime<Utc>, count: usize) -> DbResult<Vec<KnownPilot>> {
+    let since = UtcTime::from(since);
+    let before = pilot_agents::last_update_time.lt(since);
+    let unknown = pilot_agents::last_update_time
+        .is_null()
+        .and(pilot_agents::submission_time.lt(since).or(pilot_agents::submission_time.is_null()));
+    let rows: Vec<Row> = pilot_agents::table
+        .filter(pilot_agents::status.eq_any(AT_WORK))
+        .filter(before.or(unknown))
+        .order(pilot_agents::pilot_id)
+        .limit(i64::try_from(count).unwrap_or(i64::MAX))
+        .select(KNOWN)
+        .load(conn)
+        .await?;
+    Ok(rows.into_iter().map(read).collect())
+}
+
+/// The numbers of pilots that ended before these times. Not locked: that would lock all the others on the way, too.
+pub(super) async fn ended(
+    conn: &mut Conn,
+    ended: DateTime<Utc>,
+    aborted: DateTime<Utc>,
+    count: usize,
+) -> DbResult<Vec<i64>> {
+    let (ended, aborted) = (UtcTime::from(ended), UtcTime::from(aborted));
+    let before = |time: UtcTime| {
+        pilot_agents::last_update_time
+            .lt(time)
+            .or(pilot_agents::last_update_time.is_null().and(pilot_agents::submission_time.lt(time)))
+    };
+    let old = pilot_agents::status
+        .eq_any(["Done", "Failed", "Deleted"])
+        .and(before(ended))
+        .or(pilot_agents::status.eq("Aborted").and(before(aborted)));
+    let ids = pilot_agents::table
+        .filter(old)
+        .order(pilot_agents::pilot_id)
+        .limit(i64::try_from(count).unwrap_or(i64::MAX))
+        .select(pilot_agents::pilot_id)
+        .load(conn)
+        .await?;
+    Ok(ids)
+}
+
+const CHANGEABLE: &[&str] = &[
+    "Status",
+    "StatusReason",
+    "BenchMark",
+    "DestinationSite",
+    "Queue",
+    "GridSite",
+    "GridType",
+    "AccountingSent",
+    "CurrentJobID",
+    "LastUpdateTime",
+];
+
+/// Writes changes, each of which changes something, and that the pilots were heard of.
+pub(super) async fn update(
+    conn: &mut Conn,
+    changes: &[(i64, &PilotChange)],
+    now: DateTime<Utc>,
+) -> DbResult<()> {
+    let text = |text: &Option<String>| text.as_deref().map(Bind::from);
+    let rows: Vec<_> = changes
+        .iter()
+        .map(|(id, change)| {
+            let values = vec![
+                change.status.map(|status| Bind::from(status.as_str())),
+                text(&change.status_reason),
+                change.benchmark.map(Bind::Float),
+                text(&change.destination_site),
+                text(&change.queue),
+                text(&change.grid_site),
+                text(&change.grid_type),
+                change.accounting_sent.map(|sent| Bind::from(if sent { "True" } else { "False" })),
+                change.current_job_id.map(Bind::Int),
+                Some(UtcTime::from(now).into()),
+            ];
+            (Bind::Int(*id), values)
+        })
+        .collect();
+    for rows in rows.chunks(500) {
+        BulkUpdate { table: "PilotAgents", key: "PilotID", columns: CHANGEABLE, rows }.execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Notes when pilots were last heard of.
+pub(super) async fn touch(
+    conn: &mut Conn,
+    pilots: impl Iterator<Item = (i64, DateTime<Utc>)>,
+) -> DbResult<()> {
+    let rows: Vec<_> =
+        pilots.map(|(id, time)| (Bind::Int(id), vec![Some(UtcTime::from(time).into())])).collect();
+    for rows in rows.chunks(1_000) {
+        let columns = &["LastUpdateTime"];
+        BulkUpdate { table: "PilotAgents", key: "PilotID", columns, rows }.execute(conn).await?;
+    }
+    Ok(())
 }

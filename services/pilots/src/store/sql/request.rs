@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// How long a call is remembered: the contract promises a day.
-pub(super) const KEPT: TimeDelta = TimeDelta::days(1);
+const KEPT: TimeDelta = TimeDelta::days(1);
 
 /// What is remembered of a call.
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
@@ -66,4 +66,11 @@ pub(super) async fn remember(
         Err(DbError::Duplicate(text)) => Err(DbError::Conflict(text)),
         other => other.map(drop),
     }
+}
+
+/// Forgets calls that nobody repeats any more.
+pub(super) async fn forget_old(conn: &mut Conn, now: DateTime<Utc>) -> DbResult<()> {
+    let old = pilot_requests::reception_time.lt(UtcTime::from(now - KEPT));
+    diesel::delete(pilot_requests::table.filter(old)).execute(conn).await?;
+    Ok(())
 }

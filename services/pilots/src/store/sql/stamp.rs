@@ -11,11 +11,11 @@ use diesel_async::RunQueryDsl;
 use diracx_core::PilotStamp;
 use diracx_db::{
     Bind, DbResult,
-    statement::{BulkInsert, BulkUpsert},
+    statement::{BulkDelete, BulkInsert, BulkUpsert},
 };
 
 use super::{Conn, dialect, pilot};
-use crate::store::schema::pilot_stamps;
+use crate::store::{KnownPilot, schema::pilot_stamps};
 
 /// How many stamps one statement names.
 const STAMPS: usize = 1_000;
@@ -105,6 +105,17 @@ pub(super) async fn note(conn: &mut Conn, pilots: impl Iterator<Item = (&PilotSt
     for rows in rows.chunks(STAMPS) {
         let (key, columns) = (&["PilotStamp"], &["PilotID"]);
         BulkUpsert { table: "PilotStamps", key, columns, rows }.execute(conn).await?;
+    }
+    Ok(())
+}
+
+/// Gives the stamps of pilots back that are no more, and forgets what they went on with.
+pub(super) async fn release(conn: &mut Conn, pilots: &[KnownPilot]) -> DbResult<()> {
+    let stamps: Vec<Bind> = pilots.iter().map(|pilot| Bind::from(pilot.stamp.as_str())).collect();
+    for values in stamps.chunks(STAMPS) {
+        for table in ["PilotRefreshTokens", "PilotStamps"] {
+            BulkDelete { table, column: "PilotStamp", values }.execute(conn).await?;
+        }
     }
     Ok(())
 }

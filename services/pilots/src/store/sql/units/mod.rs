@@ -4,7 +4,10 @@ use super::{
     Store, Tx, holder, link, log_line, pilot, refresh_token, request, search, secret, stamp, summary,
 };
 
+mod change;
 mod credential;
+mod links;
 mod log;
 mod query;
 mod registration;
+mod removal;
