@@ -5,9 +5,7 @@ use std::sync::Arc;
 use diracx_client::{AnyChannel, ConfigFollower};
 use diracx_core::Clock;
 
-use crate::{
-    bytes::ByteStore, logic::watch::Feed, settings::SandboxSettings, store::JobStore,
-};
+use crate::{bytes::ByteStore, logic::watch::Feed, settings::SandboxSettings, store::JobStore};
 
 /// What the jobs service works with.
 #[derive(Clone)]

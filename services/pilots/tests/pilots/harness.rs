@@ -138,10 +138,6 @@ impl Pilots {
         serve(deps, &self.issuer)
     }
 
-    pub(crate) fn issuer(&self) -> &TestIssuer {
-        &self.issuer
-    }
-
     pub(crate) fn now(&self) -> DateTime<Utc> {
         self.clock.now()
     }

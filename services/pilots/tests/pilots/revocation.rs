@@ -206,4 +206,57 @@ on_both_backends! {
         }
         refused(pilots.token(with_secret("stamp1", &lasting)).await);
     }
+
+    async fn a_pilot_changes_itself_and_nobody_else(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        pilots.register(SVEN, "alpha", &["stamp1", "stamp2"]).await.unwrap();
+        let patch = |stamp: &str| pb::PilotMetadataPatch {
+            pilot_stamp: stamp.to_owned(),
+            status_reason: Some("said by itself".to_owned()),
+            ..Default::default()
+        };
+        let send = async |who: &str, patches: Vec<pb::PilotMetadataPatch>| -> Result<bool, Status> {
+            let request = pb::PatchPilotMetadataRequest { patches, ..Default::default() };
+            let mut client = pilots.changed(|deps| deps.credentials.generic_pilots = who == "pilot");
+            let answer = client.patch_pilot_metadata(pilots.request(who, request)).await?.into_inner();
+            Ok(answer.outcomes.iter().all(|outcome| outcome.error.is_none()))
+        };
+        assert!(send("pilot:alpha:stamp1", vec![patch("stamp1")]).await.unwrap());
+        assert_eq!(pilots.look("stamp1", &["StatusReason"]).await[1], "said by itself");
+        let moved = pb::PilotMetadataPatch { grid_site: Some("Good".to_owned()), ..patch("stamp1") };
+        for (who, patches) in [
+            ("pilot:alpha:stamp1", vec![patch("stamp2")]),
+            ("pilot:alpha:stamp1", vec![patch("stamp1"), patch("stamp2")]),
+            ("pilot:alpha:stamp1", vec![moved]),
+            ("normal_user", vec![patch("stamp1")]),
+        ] {
+            assert_eq!(reason(&send(who, patches).await.unwrap_err()), "FORBIDDEN", "{who}");
+        }
+        assert!(!send("pilot:beta:stamp1", vec![patch("stamp1")]).await.unwrap(), "it does not see that pilot");
+        // petra, a user whom pilots of DIRAC act as: only if the settings agree
+        assert!(send("pilot", vec![patch("stamp2")]).await.unwrap());
+        let request = pb::PatchPilotMetadataRequest { patches: vec![patch("stamp2")], ..Default::default() };
+        let by_petra = pilots.client.clone().patch_pilot_metadata(pilots.request("pilot", request)).await;
+        assert_eq!(reason(&by_petra.unwrap_err()), "FORBIDDEN");
+    }
+
+    async fn a_pilot_that_is_stopped_or_forgotten_has_nothing_any_more(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        let shared = pilots.secret(|request| request.max_uses = Some(0)).await.secret;
+        let own = pilots.registers_with_secret("stamp1").await;
+        let token = pilots.works("stamp1", &shared).await;
+        let kill = pb::KillPilotsRequest { pilot_stamps: vec!["stamp1".to_owned()], reason: String::new() };
+        pilots.client.clone().kill_pilots(pilots.request(SVEN, kill)).await.unwrap();
+        for request in [with_secret("stamp1", &own), with_secret("stamp1", &shared), with_token("stamp1", &token)] {
+            refused(pilots.token(request).await);
+        }
+        let delete = pb::DeletePilotsRequest { pilot_stamps: vec!["stamp1".to_owned()], force: false };
+        pilots.client.clone().delete_pilots(pilots.request(SVEN, delete)).await.unwrap();
+        // another pilot gets the stamp, and nothing that the first one had
+        pilots.register(SVEN, "alpha", &["stamp1"]).await.unwrap();
+        for request in [with_secret("stamp1", &own), with_secret("stamp1", &shared), with_token("stamp1", &token)] {
+            refused(pilots.token(request).await);
+        }
+        assert_eq!(count(&pilots.database, "PilotRefreshTokens", "1 = 1").await, 0);
+    }
 }
