@@ -7,7 +7,7 @@ use chrono::{DateTime, Utc};
 use diracx_core::{PilotStamp, PilotStatus};
 use uuid::Uuid;
 
-use crate::store::credential::{Constraints, Holder, Secret, Shown, ShownToken, Token};
+use crate::store::credential::{Constraints, Holder, Secret, Shown, ShownToken, Token, TokenState};
 
 /// Why a pilot gets no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -45,8 +45,11 @@ pub enum Refusal {
     /// The refresh token is too old.
     #[error("expired refresh token")]
     ExpiredToken,
-    /// The refresh token was used or revoked before: somebody has it who should not.
-    #[error("refresh token used twice or revoked")]
+    /// The refresh token was revoked.
+    #[error("revoked refresh token")]
+    RevokedToken,
+    /// The refresh token was used before: somebody has it who should not.
+    #[error("refresh token used twice")]
     Reused,
 }
 
@@ -110,8 +113,10 @@ pub fn by_token(
     if token.expires <= now {
         return Err(Refusal::ExpiredToken);
     }
-    if !token.fresh {
-        return Err(Refusal::Reused);
+    match token.state {
+        TokenState::Fresh => {}
+        TokenState::Used => return Err(Refusal::Reused),
+        TokenState::Revoked => return Err(Refusal::RevokedToken),
     }
     // a token that came into being while its family was revoked is stopped here
     if shown.secret_revoked {

@@ -114,7 +114,7 @@ fn a_refresh_token_is_good_once_for_its_pilot_while_that_lives() {
         stamp: "stamp1".to_owned(),
         vo: "alpha".to_owned(),
         expires: now() + TimeDelta::hours(1),
-        fresh: true,
+        state: TokenState::Fresh,
     };
     let check = |token: Option<Token>, pilot: Option<Holder>, expected: Result<(), Refusal>| {
         let found =
@@ -131,7 +131,8 @@ fn a_refresh_token_is_good_once_for_its_pilot_while_that_lives() {
     check(None, Some(pilot()), Err(Refusal::UnknownToken));
     check(of(|token| token.stamp = "stamp2".to_owned()), Some(pilot()), Err(Refusal::UnknownToken));
     check(of(|token| token.expires = now()), Some(pilot()), Err(Refusal::ExpiredToken));
-    check(of(|token| token.fresh = false), Some(pilot()), Err(Refusal::Reused));
+    check(of(|token| token.state = TokenState::Used), Some(pilot()), Err(Refusal::Reused));
+    check(of(|token| token.state = TokenState::Revoked), Some(pilot()), Err(Refusal::RevokedToken));
     check(of(|_| ()), None, Err(Refusal::UnknownPilot));
     check(of(|token| token.vo = "beta".to_owned()), Some(pilot()), Err(Refusal::OtherVo));
     check(of(|_| ()), Some(Holder { status: "Aborted".to_owned(), ..pilot() }), Err(Refusal::Ended));

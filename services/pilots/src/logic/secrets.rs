@@ -45,7 +45,7 @@ pub async fn create(deps: &Deps, permit: &AdministerCredentials, ask: &Ask) -> R
         return Err(Error::UnknownVo(ask.vo.clone()));
     }
     let now = deps.clock.now();
-    let expires = expiry(deps, ask.lifetime, now)?;
+    let expires = expiry(deps, "lifetime", ask.lifetime, now)?;
     let made = (0..ask.count).map(|_| make(deps, permit, ask, expires, now)).collect::<Result<Vec<_>>>()?;
     let (kept, told): (Vec<NewSecret>, Vec<Told>) = made.into_iter().unzip();
     deps.store.insert_secrets(crate::deadline(), kept.clone()).await?;
@@ -61,7 +61,7 @@ pub fn of_pilots<'p>(
     pilots: impl Iterator<Item = (&'p PilotStamp, &'p str)>,
 ) -> Result<Vec<(NewSecret, Told)>> {
     let now = deps.clock.now();
-    let expires = expiry(deps, Some(lifetime), now)?;
+    let expires = expiry(deps, "secret_lifetime", Some(lifetime), now)?;
     pilots
         .map(|(stamp, vo)| {
             let constraints =
@@ -92,15 +92,17 @@ fn make(
     Ok((kept, Told { id, secret, expires }))
 }
 
-fn expiry(deps: &Deps, lifetime: Option<TimeDelta>, now: DateTime<Utc>) -> Result<DateTime<Utc>, Invalid> {
+fn expiry(
+    deps: &Deps,
+    field: &str,
+    lifetime: Option<TimeDelta>,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>, Invalid> {
     let longest = deps.credentials.longest_secret_lifetime;
     let lifetime = lifetime.unwrap_or(deps.credentials.secret_lifetime);
     if lifetime <= TimeDelta::zero() || lifetime > longest {
         let hours = longest.num_hours();
-        return Err(Invalid::field(
-            "lifetime",
-            format!("must be more than nothing and at the most {hours} h"),
-        ));
+        return Err(Invalid::field(field, format!("must be more than nothing and at the most {hours} h")));
     }
     Ok(now + lifetime)
 }

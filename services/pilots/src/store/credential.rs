@@ -108,8 +108,19 @@ pub struct Token {
     pub vo: String,
     /// Until when it is good.
     pub expires: DateTime<Utc>,
-    /// Whether it was neither used nor revoked.
-    pub fresh: bool,
+    /// What became of it.
+    pub state: TokenState,
+}
+
+/// What became of a refresh token.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenState {
+    /// Nothing yet.
+    Fresh,
+    /// It was used: the next use is a theft.
+    Used,
+    /// It was taken away.
+    Revoked,
 }
 
 /// What is known when a pilot shows a refresh token.

@@ -222,7 +222,7 @@ on_both_backends! {
             Ok(answer.outcomes.iter().all(|outcome| outcome.error.is_none()))
         };
         assert!(send("pilot:alpha:stamp1", vec![patch("stamp1")]).await.unwrap());
-        assert_eq!(pilots.look("stamp1", &["StatusReason"]).await[1], "said by itself");
+        assert_eq!(pilots.look("stamp1", &["StatusReason"]).await[0], "said by itself");
         let moved = pb::PilotMetadataPatch { grid_site: Some("Good".to_owned()), ..patch("stamp1") };
         for (who, patches) in [
             ("pilot:alpha:stamp1", vec![patch("stamp2")]),

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::{Conn, secret::key};
 use crate::store::{
-    credential::{Holder, NewToken, Token},
+    credential::{Holder, NewToken, Token, TokenState},
     own_schema::pilot_refresh_tokens::{self as tokens, dsl},
 };
 
@@ -64,7 +64,16 @@ pub(super) async fn find(conn: &mut Conn, hash: &str) -> DbResult<Option<Token>>
         row: hash.chars().take(8).collect(),
         problem: error.to_string(),
     })?;
-    Ok(Some(Token { secret, stamp, vo, expires: expires.utc(), fresh: state == FRESH }))
+    Ok(Some(Token { secret, stamp, vo, expires: expires.utc(), state: read_state(&state) }))
+}
+
+/// What is no state is none that is good.
+fn read_state(text: &str) -> TokenState {
+    match text {
+        FRESH => TokenState::Fresh,
+        USED => TokenState::Used,
+        _ => TokenState::Revoked,
+    }
 }
 
 /// Notes that a token was used; false if it was before.
