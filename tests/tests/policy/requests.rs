@@ -11,6 +11,7 @@ use diracx_proto::{
         self as jobs, jobs_service_client::JobsServiceClient,
         sandboxes_service_client::SandboxesServiceClient, upload_sandbox_request::Piece,
     },
+    pilots::v1 as pilots,
     time::timestamp,
 };
 use diracx_tests::http::send;
@@ -51,6 +52,7 @@ pub(crate) async fn prepare(world: &World, rpc: &str) -> Option<Prepared> {
         "ConfigService" => of_config(rpc),
         "JobsService" => of_jobs(world, rpc).await,
         "SandboxesService" => of_sandboxes(world, rpc).await,
+        "PilotsService" => of_pilots(world, rpc).await,
         _ => None,
     }
 }
@@ -114,6 +116,56 @@ fn of_config(rpc: &str) -> Option<Prepared> {
         "ConfigService/GetConfig" => good(config::GetConfigRequest::default()),
         "ConfigService/WatchConfig" => good(config::WatchConfigRequest::default()),
         "ConfigService/GetConfigStatus" => good(config::GetConfigStatusRequest {}),
+        _ => return None,
+    };
+    Some(prepared)
+}
+
+async fn of_pilots(world: &World, rpc: &str) -> Option<Prepared> {
+    let batch_size = 10;
+    let prepared = match rpc {
+        "PilotsService/RegisterPilots" => {
+            let pilot_stamp = uuid::Uuid::new_v4().simple().to_string();
+            let pilot = pilots::PilotRegistration { pilot_stamp, vo: "alpha".into(), ..Default::default() };
+            good(pilots::RegisterPilotsRequest { pilots: vec![pilot], ..Default::default() })
+        }
+        "PilotsService/PatchPilotMetadata" => {
+            let pilot_stamp = world.pilot().await;
+            let patch =
+                pilots::PilotMetadataPatch { pilot_stamp, queue: Some("long".into()), ..Default::default() };
+            good(pilots::PatchPilotMetadataRequest { patches: vec![patch], ..Default::default() })
+        }
+        "PilotsService/SearchPilots" => good(pilots::SearchPilotsRequest::default()),
+        "PilotsService/StreamSearchPilots" => good(pilots::StreamSearchPilotsRequest::default()),
+        "PilotsService/SummarisePilots" => {
+            good(pilots::SummarisePilotsRequest { grouping: vec!["Status".into()], search: None })
+        }
+        "PilotsService/AssignJobsToPilot" => good(pilots::AssignJobsToPilotRequest {
+            pilot_stamp: world.pilot().await,
+            job_ids: vec![1],
+            start_time: None,
+        }),
+        "PilotsService/GetPilotJobs" => {
+            good(pilots::GetPilotJobsRequest { pilot_stamps: vec![world.pilot().await] })
+        }
+        "PilotsService/GetJobPilots" => good(pilots::GetJobPilotsRequest { job_ids: vec![1] }),
+        "PilotsService/KillPilots" => {
+            let pilot_stamps = vec![world.pilot().await];
+            good(pilots::KillPilotsRequest { pilot_stamps, reason: String::new() })
+        }
+        "PilotsService/DeletePilots" => {
+            // gone already, which succeeds
+            good(pilots::DeletePilotsRequest { pilot_stamps: vec!["gone".into()], force: false })
+        }
+        "PilotsService/DeclareStalledPilots" => good(pilots::DeclareStalledPilotsRequest { batch_size }),
+        "PilotsService/CleanPilots" => good(pilots::CleanPilotsRequest { batch_size }),
+        "PilotsService/CreatePilotSecrets" => good(pilots::CreatePilotSecretsRequest::default()),
+        "PilotsService/ListPilotSecrets" => good(pilots::ListPilotSecretsRequest::default()),
+        "PilotsService/RevokePilotCredentials" => good(pilots::RevokePilotCredentialsRequest::default()),
+        "PilotsService/GetPilotToken" => good(pilots::GetPilotTokenRequest::default()),
+        "PilotsService/GetPilotInfo" => good(pilots::GetPilotInfoRequest {}),
+        "PilotsService/AppendPilotLog" => good(pilots::AppendPilotLogRequest::default()),
+        "PilotsService/ReadPilotLog" => good(pilots::ReadPilotLogRequest::default()),
         _ => return None,
     };
     Some(prepared)

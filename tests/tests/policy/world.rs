@@ -4,14 +4,17 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
-use diracx_client::{AnyChannel, ConfigFollower, in_process};
+use diracx_client::{self as client, AnyChannel, ConfigFollower, in_process};
 use diracx_config::{ConfigKeeper, ConfigSource};
 use diracx_core::{Clock, SystemClock, config::Config};
 use diracx_jobs::{
     settings::SandboxSettings,
     store::{self, JobDatabases},
 };
-use diracx_server::{AccessTable, Stack, limits::Limits, telemetry::Metrics, version_gate::VersionGate};
+use diracx_proto::pilots::v1 as pb;
+use diracx_server::{
+    AccessTable, Stack, limits::Limits, telemetry::Metrics, token::OwnToken, version_gate::VersionGate,
+};
 use diracx_testkit::{BadToken, TestDatabase, TestIssuer};
 use diracx_tests::{as_it_is::AsItIs, identity_provider::IdentityProvider};
 use serde_json::{Value, json};
@@ -41,6 +44,7 @@ pub(crate) struct World {
     pub(crate) auth: AnyChannel,
     config: AnyChannel,
     pub(crate) jobs: AnyChannel,
+    pilots: AnyChannel,
     pub(crate) clock: Arc<dyn Clock>,
     issuer: TestIssuer,
     // Kept for as long as the services need them.
@@ -116,7 +120,27 @@ impl World {
             pilots: None,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
-        Self { auth, config, jobs, clock, issuer, _idp: idp, _database: database, _directory: directory }
+        let token = OwnToken::from(issuer.component(diracx_pilots::COMPONENT));
+        let pilot_agents_db = database.url("PilotAgentsDB").await;
+        let deps = diracx_pilots::Deps {
+            store: diracx_pilots::settings::open_store(&pilot_agents_db, 4, true).await.unwrap(),
+            config: follower(),
+            jobs: client::Caller::default().token(move || token.clone().of_a_call()).on(jobs.clone()),
+            clock: clock.clone(),
+            lives: diracx_pilots::settings::Lives::default(),
+        };
+        let pilots = in_process(diracx_pilots::service(deps, &stack(diracx_pilots::access().unwrap())));
+        Self {
+            auth,
+            config,
+            jobs,
+            pilots,
+            clock,
+            issuer,
+            _idp: idp,
+            _database: database,
+            _directory: directory,
+        }
     }
 
     /// Sends an encoded message to an rpc; what came back, encoded. Of a stream, the beginning.
@@ -135,6 +159,7 @@ impl World {
             Some("auth") => &self.auth,
             Some("config") => &self.config,
             Some("jobs") => &self.jobs,
+            Some("pilots") => &self.pilots,
             _ => panic!("{path} is served by nobody here"),
         };
         let mut grpc = tonic::client::Grpc::new(channel.clone());
@@ -168,6 +193,20 @@ impl World {
     /// The claims of somebody's token.
     pub(crate) fn claims(&self, role: &str) -> diracx_server::token::AccessClaims {
         self.issuer.claims(role).unwrap()
+    }
+
+    /// A pilot of alice's VO, registered for this one call.
+    pub(crate) async fn pilot(&self) -> String {
+        let pilot_stamp = uuid::Uuid::new_v4().simple().to_string();
+        let pilot = pb::PilotRegistration {
+            pilot_stamp: pilot_stamp.clone(),
+            vo: "alpha".into(),
+            ..Default::default()
+        };
+        let request = pb::RegisterPilotsRequest { pilots: vec![pilot], ..Default::default() };
+        let request = self.issuer.actor("service_admin").unwrap().request(request).unwrap();
+        client::pilots(self.pilots.clone()).register_pilots(request).await.unwrap();
+        pilot_stamp
     }
 
     /// A request of alice.

@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
 
+mod adoption;
+mod ending;
 mod harness;
+mod links;
+mod maintenance;
+mod metadata;
+mod query;
 mod registration;
 mod sql;
