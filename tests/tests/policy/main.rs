@@ -59,6 +59,7 @@ async fn everybody_may_call_what_the_access_document_says() {
         "diracx.config.v1.ConfigService",
         "diracx.jobs.v1.JobsService",
         "diracx.jobs.v1.SandboxesService",
+        "diracx.pilots.v1.PilotsService",
     ];
     let callers = callers(&contract);
     let (mut rows, mut problems) = (Vec::new(), Vec::new());

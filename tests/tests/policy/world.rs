@@ -4,18 +4,21 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
-use diracx_client::{AnyChannel, ConfigFollower, in_process};
+use diracx_client::{self as client, AnyChannel, ConfigFollower, in_process};
 use diracx_config::{ConfigKeeper, ConfigSource};
 use diracx_core::{Clock, SystemClock, config::Config};
 use diracx_jobs::{
     settings::SandboxSettings,
     store::{self, JobDatabases},
 };
+use diracx_pilots::settings::CredentialSettings;
 use diracx_proto::pilots::v1::{
-    GetJobPilotsRequest, GetJobPilotsResponse, JobPilot, JobPilots,
+    self as pb,
     pilots_service_server::{PilotsService, PilotsServiceServer},
 };
-use diracx_server::{AccessTable, Stack, limits::Limits, telemetry::Metrics, version_gate::VersionGate};
+use diracx_server::{
+    AccessTable, Stack, limits::Limits, telemetry::Metrics, token::OwnToken, version_gate::VersionGate,
+};
 use diracx_testkit::{BadToken, TestDatabase, TestIssuer};
 use diracx_tests::{as_it_is::AsItIs, identity_provider::IdentityProvider};
 use serde_json::{Value, json};
@@ -50,6 +53,7 @@ pub(crate) struct World {
     pub(crate) auth: AnyChannel,
     config: AnyChannel,
     pub(crate) jobs: AnyChannel,
+    pilots: AnyChannel,
     pub(crate) clock: Arc<dyn Clock>,
     issuer: TestIssuer,
     // Kept for as long as the services need them.
@@ -126,7 +130,32 @@ impl World {
             generic_pilots_manage_vo_jobs: false,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
-        Self { auth, config, jobs, clock, issuer, _idp: idp, _database: database, _directory: directory }
+        let token = OwnToken::from(issuer.component(diracx_pilots::COMPONENT));
+        let caller = client::Caller::default().token(move || token.clone().of_a_call());
+        let pilot_agents_db = database.url("PilotAgentsDB").await;
+        let deps = diracx_pilots::Deps {
+            store: diracx_pilots::settings::open_store(&pilot_agents_db, 4, true).await.unwrap(),
+            config: follower(),
+            jobs: caller.clone().on(jobs.clone()),
+            auth: caller.on(auth.clone()),
+            clock: clock.clone(),
+            lives: diracx_pilots::settings::Lives::default(),
+            credentials: CredentialSettings::new("pepper of a test".repeat(2).parse().unwrap()),
+        };
+        let pilots = in_process(diracx_pilots::service(deps, &stack(diracx_pilots::access().unwrap())));
+        let world = Self {
+            auth,
+            config,
+            jobs,
+            pilots,
+            clock,
+            issuer,
+            _idp: idp,
+            _database: database,
+            _directory: directory,
+        };
+        world.register(STAMP).await;
+        world
     }
 
     /// Sends an encoded message to an rpc; what came back, encoded. Of a stream, the beginning.
@@ -145,6 +174,7 @@ impl World {
             Some("auth") => &self.auth,
             Some("config") => &self.config,
             Some("jobs") => &self.jobs,
+            Some("pilots") => &self.pilots,
             _ => panic!("{path} is served by nobody here"),
         };
         let mut grpc = tonic::client::Grpc::new(channel.clone());
@@ -181,6 +211,21 @@ impl World {
         self.issuer.claims(role).unwrap()
     }
 
+    /// A pilot of alice's VO, registered for this one call.
+    pub(crate) async fn pilot(&self) -> String {
+        let stamp = uuid::Uuid::new_v4().simple().to_string();
+        self.register(&stamp).await;
+        stamp
+    }
+
+    async fn register(&self, stamp: &str) {
+        let pilot_stamp = stamp.to_owned();
+        let pilot = pb::PilotRegistration { pilot_stamp, vo: "alpha".into(), ..Default::default() };
+        let request = pb::RegisterPilotsRequest { pilots: vec![pilot], ..Default::default() };
+        let request = self.issuer.actor("service_admin").unwrap().request(request).unwrap();
+        client::pilots(self.pilots.clone()).register_pilots(request).await.unwrap();
+    }
+
     /// A request of alice.
     pub(crate) fn as_alice<T>(&self, message: T) -> Request<T> {
         self.issuer.actor("alice").unwrap().request(message).unwrap()
@@ -195,11 +240,11 @@ struct OneForAll;
 impl PilotsService for OneForAll {
     async fn get_job_pilots(
         &self,
-        request: Request<GetJobPilotsRequest>,
-    ) -> Result<Response<GetJobPilotsResponse>, Status> {
-        let runner = JobPilot { pilot_stamp: STAMP.to_owned(), vo: "alpha".to_owned(), start_time: None };
-        let of = |job_id| JobPilots { job_id, pilots: vec![runner.clone()] };
+        request: Request<pb::GetJobPilotsRequest>,
+    ) -> Result<Response<pb::GetJobPilotsResponse>, Status> {
+        let runner = pb::JobPilot { pilot_stamp: STAMP.to_owned(), vo: "alpha".to_owned(), start_time: None };
+        let of = |job_id| pb::JobPilots { job_id, pilots: vec![runner.clone()] };
         let jobs = request.into_inner().job_ids.into_iter().map(of).collect();
-        Ok(Response::new(GetJobPilotsResponse { jobs }))
+        Ok(Response::new(pb::GetJobPilotsResponse { jobs }))
     }
 }
