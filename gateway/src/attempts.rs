@@ -3,7 +3,9 @@
 //! Only the gateway knows where a call comes from, so the bound is here and no address is passed on for
 //! services to believe. User codes and the keys of DIRAC servers could be guessed, and begun logins fill a table;
 //! refresh tokens and codes for tokens are too long to guess, so exchanging them is not counted: a site with
-//! thousands of jobs behind one address must not be locked out by some that went wrong.
+//! thousands of jobs behind one address must not be locked out by some that went wrong. Secrets of pilots are as long,
+//! but each try looks into several tables, so failures with them have a bound of their own, which a site does not reach
+//! by some pilots that came too late.
 
 use std::{
     collections::HashMap,
@@ -23,11 +25,15 @@ use crate::{
     grpc::Protocol,
 };
 
+/// The rpc with which pilots get their tokens.
+const GET_PILOT_TOKEN: &str = "/diracx.pilots.v1.PilotsService/GetPilotToken";
 /// Failures in a row, and how soon one of them is forgotten.
 const FAILURES: Rate = Rate { most: 100.0, every: Duration::from_secs(2) };
 /// Logins begun in a row, and how soon another one may be. A login is pending for ten minutes, so that no address
 /// has more than about two hundred of them.
 const LOGINS: Rate = Rate { most: 100.0, every: Duration::from_secs(5) };
+/// Pilots that fail in a row, and how soon one of them is forgotten.
+const PILOTS: Rate = Rate { most: 1000.0, every: Duration::from_millis(200) };
 /// Addresses remembered at a time.
 const ADDRESSES: usize = 50_000;
 
@@ -44,6 +50,8 @@ enum Kind {
     GoesOn,
     /// It shows a key.
     ShowsKey,
+    /// It shows what a pilot has.
+    ShowsSecret,
 }
 
 impl Kind {
@@ -57,6 +65,7 @@ impl Kind {
             };
         }
         match path {
+            GET_PILOT_TOKEN => Some(Self::ShowsSecret),
             "/api/auth/device" if method == Method::POST => Some(Self::Begins),
             "/api/auth/authorize" => Some(Self::Begins),
             "/api/auth/device" | "/api/auth/device/complete" | "/api/auth/authorize/complete" => {
@@ -74,7 +83,7 @@ impl Kind {
         };
         match self {
             // a DIRAC server asks for users who may not come in, and that is no attack
-            Self::ShowsKey => unknown_key(response),
+            Self::ShowsKey | Self::ShowsSecret => unknown_key(response),
             Self::Begins | Self::GoesOn => {
                 let refused = [StatusCode::BAD_REQUEST, StatusCode::FORBIDDEN].contains(&response.status());
                 let on_rest = refused && response.headers().contains_key(ERROR_REASON);
@@ -153,6 +162,30 @@ impl Bucket {
 struct Counts {
     failures: Bucket,
     logins: Bucket,
+    pilots: Bucket,
+}
+
+impl Counts {
+    fn full(now: Instant) -> Self {
+        Self {
+            failures: Bucket::full(FAILURES, now),
+            logins: Bucket::full(LOGINS, now),
+            pilots: Bucket::full(PILOTS, now),
+        }
+    }
+
+    fn refill(&mut self, now: Instant) {
+        self.failures.refill(FAILURES, now);
+        self.logins.refill(LOGINS, now);
+        self.pilots.refill(PILOTS, now);
+    }
+
+    /// Whether there is anything to be remembered.
+    fn is_full(&self) -> bool {
+        self.failures.left >= FAILURES.most
+            && self.logins.left >= LOGINS.most
+            && self.pilots.left >= PILOTS.most
+    }
 }
 
 /// Counts by address. Cheap to clone; clones share the counts.
@@ -174,6 +207,9 @@ impl Attempts {
         let peer = request.extensions().get::<Peer>().copied();
         let Some(address) = peer.and_then(|peer| client(peer, request.headers())) else { return Ok(None) };
         self.count(address, Instant::now(), |counts| {
+            if kind == Kind::ShowsSecret {
+                return counts.pilots.must_have(PILOTS);
+            }
             counts.failures.must_have(FAILURES)?;
             if kind == Kind::Begins {
                 counts.logins.must_have(LOGINS)?;
@@ -193,12 +229,8 @@ impl Attempts {
         if all.len() >= ADDRESSES && !all.contains_key(&address) {
             make_room(&mut all, now);
         }
-        let counts = all.entry(address).or_insert_with(|| Counts {
-            failures: Bucket::full(FAILURES, now),
-            logins: Bucket::full(LOGINS, now),
-        });
-        counts.failures.refill(FAILURES, now);
-        counts.logins.refill(LOGINS, now);
+        let counts = all.entry(address).or_insert_with(|| Counts::full(now));
+        counts.refill(now);
         with(counts)
     }
 }
@@ -206,9 +238,8 @@ impl Attempts {
 /// Forgets those who have nothing to be remembered for; if that is nobody, everybody: memory is bounded.
 fn make_room(all: &mut HashMap<IpAddr, Counts>, now: Instant) {
     all.retain(|_, counts| {
-        counts.failures.refill(FAILURES, now);
-        counts.logins.refill(LOGINS, now);
-        counts.failures.left < FAILURES.most || counts.logins.left < LOGINS.most
+        counts.refill(now);
+        !counts.is_full()
     });
     if all.len() >= ADDRESSES {
         all.clear();
@@ -221,7 +252,10 @@ impl Attempt {
         if !self.kind.failed(response) {
             return;
         }
-        self.attempts.count(self.address, Instant::now(), |counts| counts.failures.take());
+        self.attempts.count(self.address, Instant::now(), |counts| match self.kind {
+            Kind::ShowsSecret => counts.pilots.take(),
+            Kind::Begins | Kind::GoesOn | Kind::ShowsKey => counts.failures.take(),
+        });
         let trace = response.headers().get("traceparent").and_then(|value| value.to_str().ok());
         let address = self.address;
         tracing::info!(target: "diracx_audit", audit = "failed attempt", %address, trace, "a login from {address} failed");

@@ -79,3 +79,19 @@ fn a_dirac_server_is_counted_for_wrong_keys_only() {
     assert_eq!(Kind::of(&Method::POST, &path), Some(Kind::GoesOn));
     assert_eq!(Kind::of(&Method::POST, &format!("/{SERVICE_NAME}/GetToken")), None);
 }
+
+#[test]
+fn pilots_that_fail_are_counted_apart_from_people() {
+    let attempts = Attempts::default();
+    let refused = || {
+        let mut response = StatusCode::OK.into_response();
+        response.headers_mut().insert("grpc-status", HeaderValue::from_static("16"));
+        response
+    };
+    let show = || attempts.begin(&request("192.0.2.7", "", GET_PILOT_TOKEN));
+    for _ in 0..1000 {
+        show().unwrap().unwrap().ended(&refused());
+    }
+    assert!(show().is_err());
+    assert!(attempts.begin(&request("192.0.2.7", "", "/api/auth/device")).is_ok());
+}

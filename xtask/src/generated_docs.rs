@@ -1,5 +1,5 @@
 //! `docs/reference/`: written from the help texts of the programs, by the test that calls every rpc as everybody, and
-//! by the one that reads the status machine, so that it cannot be out of date.
+//! by those that read the status machines, so that it cannot be out of date.
 
 use std::{fmt::Write as _, path::PathBuf, process::Command};
 
@@ -8,8 +8,15 @@ use anyhow::{Context as _, Result, bail};
 use crate::shell::{cargo, read, root, run};
 
 /// The processes an administrator runs, in the order of the document.
-const PROCESSES: &[&str] =
-    &["diracx-standalone", "diracx-gateway", "diracx-auth", "diracx-config", "diracx-jobs", "diracx-rss"];
+const PROCESSES: &[&str] = &[
+    "diracx-standalone",
+    "diracx-gateway",
+    "diracx-auth",
+    "diracx-config",
+    "diracx-jobs",
+    "diracx-pilots",
+    "diracx-rss",
+];
 
 /// What tells cargo to build every program that the documents describe and the end-to-end tests run. The whole
 /// workspace is selected each time: with part of it, dependencies would be built again with other features.
@@ -20,6 +27,7 @@ pub(crate) const PROGRAMS: &[&str] = &[
     "--bin=diracx-auth",
     "--bin=diracx-config",
     "--bin=diracx-jobs",
+    "--bin=diracx-pilots",
     "--bin=diracx-rss",
     "--bin=dirac",
 ];
@@ -42,11 +50,18 @@ pub(crate) fn write() -> Result<()> {
     run(tests().env("DIRACX_WRITE_DOCS", "true"))
 }
 
-/// The tests that write `docs/reference/access.md` and `job-status.md`, or compare them. They need the services, which
+/// The tests that write `docs/reference/access.md`, `job-status.md` and `pilot-status.md`, or compare them. They need the services, which
 /// this program had better not be built with.
 fn tests() -> Command {
     let mut command = cargo();
-    command.args(["test", "--quiet", "--workspace", "--test=policy", "--test=job_status"]);
+    command.args([
+        "test",
+        "--quiet",
+        "--workspace",
+        "--test=policy",
+        "--test=job_status",
+        "--test=pilot_status",
+    ]);
     command
 }
 

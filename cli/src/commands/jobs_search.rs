@@ -30,7 +30,8 @@ const CONDITION: &str = r#"What must hold: 'NAME OPERATOR VALUE'; may be repeate
 
 Operators are eq, neq, gt, lt, like, not like, regex; and in, not in with a JSON list.
   --condition 'Status not in ["Done", "Failed"]'
-  --condition 'SubmissionTime gt 2026-11'"#;
+  --condition 'SubmissionTime gt 2026-11'
+  --condition 'PilotStamp eq 4d4f1c2e'      (the jobs of a pilot)"#;
 
 /// Find jobs
 #[derive(Debug, Args)]

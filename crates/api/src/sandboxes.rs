@@ -107,7 +107,7 @@ impl Sandboxes {
         progress: Progress,
     ) -> Result<Unpacked, SandboxError> {
         let sha256 = checksum(pfn).ok_or_else(|| SandboxError::Name(pfn.to_owned()))?;
-        let request = pb::GetSandboxRequest { pfn: pfn.to_owned() };
+        let request = pb::GetSandboxRequest { pfn: pfn.to_owned(), job_id: None };
         let answer = self.service.clone().get_sandbox(request).await?.into_inner();
         let mut file = self.transfer.download(&answer.url, &sha256, progress).await?;
         let directory = directory.to_owned();

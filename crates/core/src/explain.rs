@@ -141,6 +141,10 @@ reasons! {
     ElementTypeTaken = "ELEMENT_TYPE_TAKEN",
     /// Somebody keeps the status of the element as it is.
     ElementStatusHeld = "ELEMENT_STATUS_HELD",
+    /// The caller is no pilot with a token of its own.
+    NotAPilot = "NOT_A_PILOT",
+    /// The log of the pilot is as large as it may be.
+    PilotLogFull = "PILOT_LOG_FULL",
 }
 
 /// What to tell the caller besides the sentence: kind, reason, variables, and help.

@@ -3,7 +3,12 @@
 //! `cargo bench -p diracx-cs` (or with `-- VOS USERS` other numbers). Each step is told by itself: reading YAML, checking the schema, and the
 //! document that is served.
 
-#![allow(clippy::print_stdout, clippy::unwrap_used, clippy::cast_precision_loss, reason = "a benchmark prints")]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a benchmark prints"
+)]
 
 use std::{fmt::Write as _, fs, time::Instant};
 
@@ -59,8 +64,17 @@ fn main() {
     let document = config.to_document();
     let took = started.elapsed();
     let (after, peak) = (memory("VmRSS"), memory("VmHWM"));
-    println!("first load: {:.0} ms, of which the document {:.0} ms", took.as_secs_f64() * 1e3, (took - read).as_secs_f64() * 1e3);
-    println!("resident: {:.0} MB more than before, {:.0} MB at most; the document has {:.1} MB", after - before, peak - before, document.len() as f64 / 1e6);
+    println!(
+        "first load: {:.0} ms, of which the document {:.0} ms",
+        took.as_secs_f64() * 1e3,
+        (took - read).as_secs_f64() * 1e3
+    );
+    println!(
+        "resident: {:.0} MB more than before, {:.0} MB at most; the document has {:.1} MB",
+        after - before,
+        peak - before,
+        document.len() as f64 / 1e6
+    );
 
     for round in 0..3 {
         let text = fs::read_to_string(&path).unwrap();

@@ -67,8 +67,14 @@ fn problems_name_file_and_place() {
     }
     check("DIRAC: {}\nRegistry: {\n", "line ");
     check("DIRAC: {}\nRegistry: {lhcb: {}}\n", "Registry.lhcb.DefaultGroup: is required");
-    check("DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n", "line 3, column 3: Registry.lhcb.DefaultGroup: is required; ");
-    check("DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n", "; line 4, column 1: Tasks: is not a known key here");
+    check(
+        "DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n",
+        "line 3, column 3: Registry.lhcb.DefaultGroup: is required; ",
+    );
+    check(
+        "DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n",
+        "; line 4, column 1: Tasks: is not a known key here",
+    );
     check("", "must be a section of keys and values, not empty");
 
     let without = Repository::new();
@@ -98,4 +104,3 @@ fn a_plain_file_has_a_revision_that_changes_with_its_content() {
         fs::write(&path, DOCUMENT).unwrap();
     }
 }
-

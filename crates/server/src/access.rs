@@ -20,7 +20,7 @@ pub enum Requirement {
         /// Why not.
         reason: String,
     },
-    /// Any user's token.
+    /// Any user's or pilot's token.
     Authenticated {
         /// Why that suffices.
         reason: String,
@@ -43,6 +43,8 @@ pub struct Rule {
     pub requirement: Requirement,
     /// The components that may call it, besides users.
     pub components: Vec<String>,
+    /// Whether a pilot's own token gets past the guard. What it may do then is for the policy to say.
+    pub pilots: bool,
     /// Whether requests or answers come as a stream, which may take any time.
     pub streaming: bool,
 }
@@ -150,9 +152,16 @@ fn rule(method: &MethodDescriptor, option: &ExtensionDescriptor) -> Result<Rule,
             Some(items.map(str::to_owned).collect())
         })
         .unwrap_or_default();
+    let declared = access.get_field_by_name("pilots").and_then(|value| value.as_bool()).unwrap_or_default();
+    let pilots = match requirement {
+        Requirement::Open { .. } if declared => return Err("an open rpc that mentions pilots"),
+        Requirement::Open { .. } => false,
+        Requirement::Authenticated { .. } => true,
+        Requirement::Policy { .. } => declared,
+    };
     let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let streaming = method.is_client_streaming() || method.is_server_streaming();
-    Ok(Rule { path, requirement, components, streaming })
+    Ok(Rule { path, requirement, components, pilots, streaming })
 }
 
 fn text(access: &DynamicMessage, field: &str) -> String {

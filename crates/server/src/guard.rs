@@ -30,6 +30,8 @@ enum Refusal {
     NotServed(String),
     #[error("component {component} may not call {path}")]
     Component { component: String, path: String },
+    #[error("a pilot may not call {path}")]
+    Pilot { path: String },
 }
 
 impl Explain for Refusal {
@@ -39,6 +41,7 @@ impl Explain for Refusal {
             Self::Component { component, path } => Explanation::permission_denied(Reason::Forbidden)
                 .with("component", component)
                 .with("method", path),
+            Self::Pilot { path } => Explanation::permission_denied(Reason::Forbidden).with("method", path),
         }
     }
 }
@@ -72,11 +75,15 @@ impl Guard {
             tracing::debug!(rpc = path, reason = error.particulars(), "token refused");
             to_status(error)
         })?;
-        if let Some(component) = identity.as_component()
-            && !rule.components.contains(&component.name)
-        {
-            let component = component.name.chars().take(100).collect();
-            return Err(to_status(Refusal::Component { component, path: path.to_owned() }));
+        match &*identity {
+            Identity::User(_) => {}
+            Identity::Component(component) if rule.components.contains(&component.name) => {}
+            Identity::Component(component) => {
+                let component = component.name.chars().take(100).collect();
+                return Err(to_status(Refusal::Component { component, path: path.to_owned() }));
+            }
+            Identity::Pilot(_) if rule.pilots => {}
+            Identity::Pilot(_) => return Err(to_status(Refusal::Pilot { path: path.to_owned() })),
         }
         Ok((rule.clone(), Some(identity)))
     }

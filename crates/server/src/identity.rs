@@ -1,4 +1,4 @@
-//! Who calls: a user with VO, group and properties, or a component of the system.
+//! Who calls: a user with VO, group and properties, a pilot with its stamp, or a component of the system.
 //!
 //! The access guard puts an [`Identity`] into the extensions of a request; handlers read it with
 //! [`identity`] or [`user`]. It never leaves the process: whoever is called next verifies the token.
@@ -15,26 +15,36 @@ use crate::{status, token::TokenError};
 /// Who calls.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Identity {
-    /// A person, or a pilot acting as one.
+    /// A person, or a pilot acting as one, as those of DIRAC do.
     User(Arc<UserIdentity>),
+    /// A pilot, on its own account.
+    Pilot(Arc<PilotIdentity>),
     /// A part of the system, on its own account.
     Component(ComponentIdentity),
 }
 
 impl Identity {
-    /// The user, unless a component calls.
+    /// The user, if one calls.
     pub fn as_user(&self) -> Option<&Arc<UserIdentity>> {
         match self {
             Self::User(user) => Some(user),
-            Self::Component(_) => None,
+            Self::Pilot(_) | Self::Component(_) => None,
         }
     }
 
-    /// The component, unless a user calls.
+    /// The pilot, if one calls on its own account.
+    pub fn as_pilot(&self) -> Option<&Arc<PilotIdentity>> {
+        match self {
+            Self::Pilot(pilot) => Some(pilot),
+            Self::User(_) | Self::Component(_) => None,
+        }
+    }
+
+    /// The component, if one calls.
     pub fn as_component(&self) -> Option<&ComponentIdentity> {
         match self {
             Self::Component(component) => Some(component),
-            Self::User(_) => None,
+            Self::User(_) | Self::Pilot(_) => None,
         }
     }
 }
@@ -75,6 +85,26 @@ impl UserIdentity {
     }
 }
 
+/// A pilot, as its token tells. It has no properties: what it may do follows from which pilot it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PilotIdentity {
+    /// Its VO.
+    pub vo: String,
+    /// Its stamp.
+    pub stamp: String,
+    /// The id of its token.
+    pub token_id: Uuid,
+    /// The token itself, to be forwarded on calls on the pilot's behalf.
+    pub token: RawToken,
+}
+
+impl PilotIdentity {
+    /// The subject of its token: `<vo>:<stamp>`.
+    pub fn sub(&self) -> String {
+        format!("{}:{}", self.vo, self.stamp)
+    }
+}
+
 /// A component, as its token tells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ComponentIdentity {
@@ -111,7 +141,7 @@ impl fmt::Debug for RawToken {
     }
 }
 
-/// A component's token where only a user's will do.
+/// Another token where only a user's will do.
 #[derive(Debug, Clone, Copy, thiserror::Error)]
 #[error("Forbidden")]
 struct NotAUser;
@@ -127,10 +157,10 @@ pub fn identity<T>(request: &tonic::Request<T>) -> Result<Arc<Identity>, Status>
     request.extensions().get::<Arc<Identity>>().cloned().ok_or_else(|| status::to_status(TokenError::Missing))
 }
 
-/// The user who calls. A component is refused.
+/// The user who calls. Pilots and components are refused.
 pub fn user<T>(request: &tonic::Request<T>) -> Result<Arc<UserIdentity>, Status> {
     match &*identity(request)? {
         Identity::User(user) => Ok(user.clone()),
-        Identity::Component(_) => Err(status::to_status(NotAUser)),
+        Identity::Pilot(_) | Identity::Component(_) => Err(status::to_status(NotAUser)),
     }
 }

@@ -19,7 +19,7 @@ pub mod version_gate;
 
 pub use access::AccessTable;
 pub use deadline::Deadline;
-pub use identity::{ComponentIdentity, Identity, UserIdentity, identity, user};
+pub use identity::{ComponentIdentity, Identity, PilotIdentity, UserIdentity, identity, user};
 pub use readiness::Readiness;
 pub use serve::shutdown_signal;
 pub use spawn::spawn;

@@ -13,7 +13,7 @@ use diracx_server::{
     identity::ComponentIdentity,
     limits::Limits,
     telemetry::{PropagateLayer, TraceContext},
-    token::{AccessClaims, new_token_id},
+    token::{AccessClaims, PilotClaims, new_token_id},
 };
 use tonic::Code;
 use tower::{Layer, ServiceExt};
@@ -90,6 +90,21 @@ async fn only_the_components_that_are_declared_may_call() {
 }
 
 #[tokio::test]
+async fn a_pilot_gets_no_further_than_the_contract_says() {
+    let mesh = Mesh::start();
+    let claims = PilotClaims::new("alpha", "stamp1", ISSUER, noon(), chrono::Duration::minutes(20));
+    let pilot = format!("Bearer {}", mesh.minter.mint(&claims).unwrap());
+    for method in ["Greet", "Tend"] {
+        let answer = mesh.call(method, &[("authorization", &pilot)]).await.unwrap();
+        assert_eq!(answer, "pilot stamp1 of alpha", "{method}");
+    }
+    let status = mesh.call("Manage", &[("authorization", &pilot)]).await.unwrap_err();
+    assert_eq!(status.code(), Code::PermissionDenied);
+    assert_eq!(StatusInfo::of(&status).reason.as_deref(), Some("FORBIDDEN"));
+    assert_eq!(mesh.call("Open", &[("authorization", &pilot)]).await.unwrap(), "nobody");
+}
+
+#[tokio::test]
 async fn an_identity_in_the_callers_extensions_counts_for_nothing() {
     let mesh = Mesh::start();
     let forged = Arc::new(Identity::Component(ComponentIdentity {
@@ -143,8 +158,8 @@ fn a_server_with_undeclared_rpcs_does_not_start_and_names_them_all() {
     let careless = "test.lollies.v1.CarelessService";
     let error = AccessTable::from_descriptor_set(descriptor_set(), &[LOLLIES, careless]).unwrap_err();
     let AccessError::Undeclared(found) = &error else { panic!("{error}") };
-    assert_eq!(found.len(), 4, "{found:?}");
-    for name in ["Forgotten", "Undecided", "Idle", "Nobody"] {
+    assert_eq!(found.len(), 5, "{found:?}");
+    for name in ["Forgotten", "Undecided", "Idle", "Tempting", "Nobody"] {
         assert!(error.to_string().contains(&format!("{careless}.{name} (")), "{error}");
     }
     assert!(!error.to_string().contains("Fine"));

@@ -8,8 +8,8 @@ use chrono::{DateTime, Duration, Utc};
 use diracx_server::{
     Identity, KeyStore, TokenMinter, TokenVerifier,
     token::{
-        AccessClaims, Algorithm, Claims, KeyKind, MAX_TOKEN_BYTES, RefreshClaims, TokenError, delete_key,
-        new_token_id, rotate_key,
+        AccessClaims, Algorithm, Claims, KeyKind, MAX_TOKEN_BYTES, PilotClaims, RefreshClaims, TokenError,
+        delete_key, new_token_id, rotate_key,
     },
 };
 use proptest::prelude::*;
@@ -204,6 +204,44 @@ async fn the_three_kinds_of_token_are_never_taken_for_each_other() {
         "dirac_component": "jobs",
     });
     assert!(verifier.verify(&minter.mint_json(&liar).unwrap()).await.is_err());
+}
+
+#[tokio::test]
+async fn a_pilots_token_is_no_other_kind_of_token() {
+    let Setup { minter, verifier, .. } = fresh();
+    let claims = PilotClaims::new("alpha", "stamp1", ISSUER, noon(), Duration::minutes(20));
+    let token = minter.mint(&claims).unwrap();
+    let identity = verifier.verify(&token).await.unwrap();
+    let pilot = identity.as_pilot().unwrap();
+    assert_eq!(
+        (pilot.vo.as_str(), pilot.stamp.as_str(), pilot.sub().as_str()),
+        ("alpha", "stamp1", "alpha:stamp1")
+    );
+    assert!(identity.as_user().is_none() && identity.as_component().is_none());
+    assert!(verifier.refresh_claims(&token).await.is_err());
+
+    let written = serde_json::to_value(&claims).unwrap();
+    let members: Vec<_> = written.as_object().unwrap().keys().cloned().collect();
+    assert_eq!(members, ["jti", "exp", "sub", "vo", "iss", "pilot_stamp"]);
+    for (name, value) in [
+        ("sub", json!("alpha:stamp2")),
+        ("vo", json!("beta")),
+        ("vo", json!("")),
+        ("pilot_stamp", json!(7)),
+        ("pilot_stamp", Value::Null),
+        ("dirac_properties", json!(["JobAdministrator"])),
+        ("dirac_component", json!("jobs")),
+        ("legacy_exchange", json!(false)),
+        ("preferred_username", json!("alice")),
+    ] {
+        let mut forged = written.clone();
+        forged[name] = value;
+        assert!(verifier.verify(&minter.mint_json(&forged).unwrap()).await.is_err(), "{forged}");
+    }
+    // somebody's token does not become a pilot's, nor does a pilot's become somebody's
+    let mut user = serde_json::to_value(self::claims(noon())).unwrap();
+    user["pilot_stamp"] = json!("stamp1");
+    assert!(verifier.verify(&minter.mint_json(&user).unwrap()).await.is_err());
 }
 
 #[tokio::test]

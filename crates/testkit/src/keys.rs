@@ -8,8 +8,9 @@ use chrono::Duration;
 use diracx_core::Clock;
 use diracx_server::{
     ComponentToken, KeyStore, TokenMinter, TokenVerifier,
+    identity::RawToken,
     settings::TokenSettings,
-    token::{AccessClaims, KeyKind, new_token_id, rotate_key},
+    token::{AccessClaims, KeyKind, PilotClaims, new_token_id, rotate_key},
 };
 use serde_json::{Value, json};
 
@@ -102,6 +103,12 @@ impl TestIssuer {
     /// The tokens of a component.
     pub fn component(&self, name: &str) -> ComponentToken {
         self.minter.component(name)
+    }
+
+    /// The token of a pilot.
+    pub fn pilot(&self, vo: &str, stamp: &str) -> Result<RawToken> {
+        let claims = PilotClaims::new(vo, stamp, ISSUER, self.clock.now(), LIFETIME);
+        Ok(RawToken::new(&self.minter.mint(&claims)?))
     }
 
     /// Somebody with a token: by name (`alice`) or by role (`normal_user`).

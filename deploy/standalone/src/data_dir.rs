@@ -85,7 +85,17 @@ impl DataDir {
 
     /// The key that seals the state of logins, in the form of Fernet keys.
     pub fn state_key(&self) -> Result<String, DataDirError> {
-        let path = self.path.join("state.key");
+        self.random_text("state.key")
+    }
+
+    /// The key with which secrets of pilots are hashed.
+    pub fn pilot_pepper(&self) -> Result<String, DataDirError> {
+        self.random_text("pilot-pepper.key")
+    }
+
+    /// A random text of 256 bits, made once.
+    fn random_text(&self, name: &str) -> Result<String, DataDirError> {
+        let path = self.path.join(name);
         if !path.exists() {
             let mut key = [0; 32];
             SystemRandom::new().fill(&mut key).map_err(|_| KeyStoreError::NoRandomness)?;
@@ -184,10 +194,12 @@ mod tests {
         assert_eq!(KeyStore::load(&keystore).unwrap().keys().len(), 1);
         let key = data.state_key().unwrap();
         assert_eq!((key.len(), data.state_key().unwrap()), (44, key));
+        let pepper = data.pilot_pepper().unwrap();
+        assert_eq!((pepper.len(), data.pilot_pepper().unwrap()), (44, pepper));
         let before = fs::read(&keystore).unwrap();
         data.keystore(DateTime::UNIX_EPOCH).unwrap();
         assert_eq!(fs::read(&keystore).unwrap(), before);
-        for file in ["keystore.json", "state.key"] {
+        for file in ["keystore.json", "state.key", "pilot-pepper.key"] {
             assert_eq!(fs::metadata(data.path().join(file)).unwrap().permissions().mode() & 0o777, 0o600);
         }
     }

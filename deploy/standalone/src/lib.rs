@@ -170,6 +170,7 @@ fn settings_at(
         ("DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", data.keystore(SystemClock.now())?),
         ("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", base.to_owned()),
         ("DIRACX_SERVICE_AUTH_STATE_KEY", data.state_key()?),
+        ("DIRACX_SERVICE_PILOTS_SECRET_PEPPER", data.pilot_pepper()?),
         ("DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS", redirects(base)),
         ("DIRACX_DB_MIGRATE", "true".to_owned()),
     ];

@@ -51,9 +51,7 @@ impl Mesh {
         let minter = settings.token.minter(clock.clone())?;
         let source = settings.source.open()?;
         let (keeper, auth_db, job_store, pilot_store) = tokio::try_join!(
-            async {
-                anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await)
-            },
+            async { anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await) },
             async {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
             },
@@ -86,13 +84,16 @@ impl Mesh {
 
         let (jobs_later, jobs_are_there) = diracx_client::later();
         let pilots = pilot_store
-            .map(|store| {
+            .zip(settings.pilots.credentials.clone())
+            .map(|(store, credentials)| {
                 let deps = diracx_pilots::Deps {
                     store,
                     config: follower.clone(),
                     jobs: wiring.called_by(diracx_pilots::COMPONENT, jobs_later),
+                    auth: wiring.called_by(diracx_pilots::COMPONENT, auth.clone()),
                     clock: clock.clone(),
                     lives: settings.pilots.lives,
+                    credentials,
                 };
                 let ready = Readiness::default();
                 diracx_pilots::observe(&deps, ready.clone());
@@ -111,6 +112,7 @@ impl Mesh {
             clock: clock.clone(),
             most_jobs_at_once: settings.jobs.most_jobs_at_once,
             pilots: pilots.as_ref().map(|(channel, _)| wiring.called_by(JOBS, channel.clone())),
+            generic_pilots_manage_vo_jobs: settings.jobs.generic_pilots_manage_vo_jobs,
         };
         diracx_jobs::observe(&jobs_deps, jobs_ready.clone());
         let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));

@@ -174,6 +174,7 @@ impl Given {
             ("DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", keystore),
             ("DIRACX_SERVICE_AUTH_TOKEN_ISSUER", "http://127.0.0.1:8000".to_owned()),
             ("DIRACX_SERVICE_AUTH_STATE_KEY", BASE64_URL_SAFE.encode([0; 32])),
+            ("DIRACX_SERVICE_PILOTS_SECRET_PEPPER", BASE64_URL_SAFE.encode([0; 32])),
             ("DIRACX_DB_URL_AUTHDB", "sqlite:///auth.db".to_owned()),
             ("DIRACX_DB_URL_JOBDB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_JOBLOGGINGDB", "sqlite:///jobs.db".to_owned()),

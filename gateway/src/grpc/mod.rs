@@ -36,9 +36,11 @@ use crate::{context::Backends, health::Backend};
 /// The health and reflection of the gateway itself, by the start of their paths.
 const OWN: [&str; 2] = ["grpc.health.", "grpc.reflection."];
 /// Rpcs whose streams last as long as their callers like.
-const LASTING: [&str; 3] = [
+const LASTING: [&str; 5] = [
     "/diracx.config.v1.ConfigService/WatchConfig",
     "/diracx.jobs.v1.JobsService/WatchJobs",
+    "/diracx.pilots.v1.PilotsService/AppendPilotLog",
+    "/diracx.pilots.v1.PilotsService/ReadPilotLog",
     "/diracx.rss.v1.ResourceStatusService/WatchResourceStatuses",
 ];
 /// Headers about one connection, which is not the next one.

@@ -102,8 +102,11 @@ async fn get_sandbox_file(
         .required(&mut problems, "pfn")
         .and_then(|text| pfn(&mut problems, &Loc::QUERY.field("pfn"), &Value::String(text)));
     let pfn = problems.none_or(asked)?;
-    let answer =
-        context.sandboxes().get_sandbox(caller.request(GetSandboxRequest { pfn })).await?.into_inner();
+    let answer = context
+        .sandboxes()
+        .get_sandbox(caller.request(GetSandboxRequest { pfn, job_id: None }))
+        .await?
+        .into_inner();
     let expires_in = answer.expires_in.map_or(0, |span| span.seconds);
     let url = absolute(&public_url, answer.url);
     Ok(json_response(StatusCode::OK, &json!({"url": url, "expires_in": expires_in})))

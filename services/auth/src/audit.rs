@@ -6,10 +6,14 @@
 //! provider said.
 
 use diracx_core::{Code, Explain, Reason};
-use diracx_server::Identity;
+use diracx_server::{Identity, token::PilotClaims};
 use uuid::Uuid;
 
-use crate::{error::Error, logic::identity::Grant, policy::RevokeToken};
+use crate::{
+    error::Error,
+    logic::identity::Grant,
+    policy::{IssuePilotToken, RevokeToken},
+};
 
 /// The target of all events.
 const TARGET: &str = "diracx_audit";
@@ -55,6 +59,12 @@ pub(crate) fn given_back(jti: Uuid) {
 /// A component got its token.
 pub(crate) fn component(name: &str, jti: Uuid) {
     tracing::info!(target: TARGET, audit = "component token", component = name, %jti, "{name} got its token");
+}
+
+/// The pilots service got the token of a pilot.
+pub(crate) fn pilot(claims: &PilotClaims, _: &IssuePilotToken) {
+    let PilotClaims { jti, vo, pilot_stamp: stamp, .. } = claims;
+    tracing::info!(target: TARGET, audit = "pilot token", %vo, pilot.stamp = stamp, %jti, "pilot {stamp} of {vo} got its token");
 }
 
 /// Somebody was refused. What is our own fault, or has to wait, is no refusal.

@@ -1,10 +1,11 @@
-//! Who may do what with refresh tokens. Permits can be made here only.
+//! Who may do what with tokens. Permits can be made here only.
 //!
-//! | | list | revoke | clean |
-//! |---|---|---|---|
-//! | a user | own | own | no |
-//! | `ProxyManagement` | all, revoked ones too | all | no |
-//! | a component of the system | no | no | yes |
+//! | | list | revoke | clean | have tokens of pilots made |
+//! |---|---|---|---|---|
+//! | a user | own | own | no | no |
+//! | `ProxyManagement` | all, revoked ones too | all | no | no |
+//! | a pilot | no | no | no | no |
+//! | a component of the system | no | no | yes | yes |
 //!
 //! Which components may call an rpc at all stands in its declaration. As in DiracX, `ProxyManagement` reaches
 //! across VOs: it is the property of those who look after the credentials of an installation.
@@ -32,6 +33,10 @@ pub(crate) struct RevokeToken(());
 #[derive(Debug)]
 pub(crate) struct Clean(());
 
+/// The token of a pilot may be made.
+#[derive(Debug)]
+pub(crate) struct IssuePilotToken(());
+
 /// What this identity may see.
 pub(crate) fn list(identity: &Identity) -> Result<TokenScope> {
     let user = identity.as_user().ok_or(Error::Forbidden)?;
@@ -51,4 +56,9 @@ pub(crate) fn revoke(identity: &Identity, owner: &str) -> Result<RevokeToken> {
 /// Whether this identity may clean: only a part of the system, and the guard knows which.
 pub(crate) fn clean(identity: &Identity) -> Result<Clean> {
     identity.as_component().map(|_| Clean(())).ok_or(Error::Forbidden)
+}
+
+/// Whether this identity may have tokens of pilots made: only a part of the system, and the guard knows which.
+pub(crate) fn issue_pilot_token(identity: &Identity) -> Result<IssuePilotToken> {
+    identity.as_component().map(|_| IssuePilotToken(())).ok_or(Error::Forbidden)
 }

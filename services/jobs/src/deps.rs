@@ -24,6 +24,8 @@ pub struct Deps {
     pub clock: Arc<dyn Clock>,
     /// How many jobs one call may make.
     pub most_jobs_at_once: usize,
+    /// Whether a user with `GenericPilot` may manage every job of its VO, as in DIRAC.
+    pub generic_pilots_manage_vo_jobs: bool,
     /// The changes of jobs, for those who watch.
     pub feed: Feed,
 }

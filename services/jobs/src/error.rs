@@ -11,6 +11,7 @@ use diracx_proto::Invalid;
 
 use crate::bytes::StoreError;
 use crate::logic::watch::WatchError;
+use crate::runners::Unanswered;
 
 /// The result of anything in this service.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -112,6 +113,9 @@ pub enum Error {
     /// The configuration is not there yet.
     #[error(transparent)]
     NotReady(#[from] NotReady),
+    /// Nobody says which pilot runs a job.
+    #[error(transparent)]
+    Runner(#[from] Unanswered),
     /// A stream of changes that does not begin, or ends.
     #[error(transparent)]
     Watch(#[from] WatchError),
@@ -171,6 +175,7 @@ impl Explain for Error {
             Self::Search(error) => error.explain(),
             Self::Invalid(error) => error.explain(),
             Self::NotReady(error) => error.explain(),
+            Self::Runner(error) => error.explain(),
             Self::Watch(error) => error.explain(),
             Self::NoPilots => {
                 Explanation::invalid_argument(Reason::InvalidSearch).with("parameter", "PilotStamp")

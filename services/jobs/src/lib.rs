@@ -7,6 +7,7 @@ pub mod error;
 pub mod logic;
 mod observe;
 pub mod policy;
+pub mod runners;
 pub mod service;
 pub mod settings;
 pub mod store;

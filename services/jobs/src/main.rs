@@ -67,6 +67,7 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
         sandboxes: Arc::new(settings.jobs.sandboxes),
         clock: clock.clone(),
         most_jobs_at_once: settings.jobs.most_jobs_at_once,
+        generic_pilots_manage_vo_jobs: settings.jobs.generic_pilots_manage_vo_jobs,
     };
     let readiness = Readiness::default();
     diracx_jobs::observe(&deps, readiness.clone());

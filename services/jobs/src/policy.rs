@@ -1,11 +1,12 @@
 //! Who may do what with which jobs. Permits can be made here only.
 //!
-//! | | submit | search, count | read | manage | give away | maintain |
+//! | | submit | search, count | read | manage | give away, remove | maintain |
 //! |---|---|---|---|---|---|---|
-//! | `NormalUser` | yes | own, or the VO's | own | own | no | no |
+//! | `NormalUser` | yes | own, or the VO's | own | own | no, own | no |
 //! | `JobAdministrator` | no | all | all | all | all | no |
-//! | `GenericPilot` | no | no | its VO's | its VO's | no | no |
-//! | a component of the system | no | all | all | all | no | yes |
+//! | a pilot | no | no | those it runs | those it runs | no | no |
+//! | `GenericPilot` | no | no | its VO's, if set | its VO's, if set | no, its VO's | no |
+//! | a component of the system | no | all | all | all | no, all | yes |
 //!
 //! Sandboxes belong to a person in a group of a VO:
 //!
@@ -13,8 +14,13 @@
 //! |---|---|---|---|---|
 //! | `NormalUser` | own | own, with a token of the same group | the job owner's, to own jobs | no |
 //! | `JobAdministrator` | no | all | all | no |
-//! | `GenericPilot` | for a job of its VO | no | the job owner's | no |
+//! | a pilot | for a job that it runs | those of a job that it runs | the job owner's | no |
+//! | `GenericPilot` | for a job of its VO, if set | no | the job owner's | no |
 //! | a component of the system | for a job | all | the job owner's | yes |
+//!
+//! A pilot with a token of its own runs the jobs that were last given to it, as the pilots service knows. A
+//! `GenericPilot` is a user whom DIRAC's pilots act as: nobody can tell which pilot it is, so it may do nothing,
+//! unless the settings say that it may manage every job of its VO.
 //!
 //! Which components may call an rpc at all stands in its declaration. Ownership is by preferred
 //! user name and VO, whatever the group. To somebody who may not see a job, one that does not exist looks
@@ -28,11 +34,13 @@ use diracx_core::{
     sandbox::{Pfn, SandboxOwner},
 };
 use diracx_proto::Invalid;
-use diracx_server::{Identity, UserIdentity};
+use diracx_server::{Identity, PilotIdentity, UserIdentity};
 
 use crate::{
+    Deps,
     error::{Error, Result},
-    store::{JobStore, sandbox::KnownSandbox},
+    runners,
+    store::sandbox::KnownSandbox,
 };
 
 const NORMAL_USER: &str = "NormalUser";
@@ -146,7 +154,11 @@ pub fn submit(identity: &Identity) -> Result<SubmitJobs> {
 
 /// What this identity may find.
 pub fn query(identity: &Identity, config: &Config) -> Result<JobScope> {
-    let Some(user) = identity.as_user() else { return Ok(JobScope::All) };
+    let user = match identity {
+        Identity::User(user) => user,
+        Identity::Pilot(_) => return Err(Error::Forbidden),
+        Identity::Component(_) => return Ok(JobScope::All),
+    };
     if user.has_property(JOB_ADMINISTRATOR) {
         return Ok(JobScope::All);
     }
@@ -163,13 +175,13 @@ pub fn query(identity: &Identity, config: &Config) -> Result<JobScope> {
 }
 
 /// Whether this identity may read these jobs.
-pub async fn read(store: &dyn JobStore, identity: &Identity, jobs: Vec<JobId>) -> Result<ReadJobs> {
-    check(store, identity, &jobs).await.map(|()| ReadJobs(jobs))
+pub async fn read(deps: &Deps, identity: &Identity, jobs: Vec<JobId>) -> Result<ReadJobs> {
+    check(deps, identity, &jobs).await.map(|()| ReadJobs(jobs))
 }
 
 /// Whether this identity may change these jobs.
-pub async fn manage(store: &dyn JobStore, identity: &Identity, jobs: Vec<JobId>) -> Result<ManageJobs> {
-    check(store, identity, &jobs).await.map(|()| ManageJobs(jobs))
+pub async fn manage(deps: &Deps, identity: &Identity, jobs: Vec<JobId>) -> Result<ManageJobs> {
+    check(deps, identity, &jobs).await.map(|()| ManageJobs(jobs))
 }
 
 /// Whether this identity may give jobs to somebody else.
@@ -188,26 +200,26 @@ pub fn reset_counters(identity: &Identity) -> Result<ResetCounters> {
 
 /// Whether this identity may announce a sandbox; with a job for the owner of that job, else for itself.
 pub async fn announce_sandbox(
-    store: &dyn JobStore,
+    deps: &Deps,
     identity: &Identity,
     job: Option<JobId>,
 ) -> Result<AnnounceSandbox> {
-    let user = identity.as_user();
-    if user.is_some_and(|user| !user.has_property(NORMAL_USER) && !user.has_property(GENERIC_PILOT)) {
-        return Err(Error::Forbidden);
-    }
-    let Some(job) = job else {
-        let Some(user) = user else {
-            return Err(Invalid::field("job_id", "is required of components").into());
-        };
-        if !user.has_property(NORMAL_USER) {
+    if let Identity::User(user) = identity {
+        let is_pilot = deps.generic_pilots_manage_vo_jobs && user.has_property(GENERIC_PILOT);
+        if !user.has_property(NORMAL_USER) && !(is_pilot && job.is_some()) {
             return Err(Error::Forbidden);
         }
-        return Ok(AnnounceSandbox(owner_of(user)));
+    }
+    let Some(job) = job else {
+        return match identity {
+            Identity::User(user) => Ok(AnnounceSandbox(owner_of(user))),
+            Identity::Pilot(_) => Err(Invalid::field("job_id", "is required of pilots").into()),
+            Identity::Component(_) => Err(Invalid::field("job_id", "is required of components").into()),
+        };
     };
-    check(store, identity, &[job]).await?;
-    let owned =
-        store.ownerships(crate::deadline(), vec![job]).await?.remove(&job).ok_or(Error::JobNotFound(job))?;
+    check(deps, identity, &[job]).await?;
+    let owned = deps.store.ownerships(crate::deadline(), vec![job]).await?;
+    let owned = owned.into_values().next().ok_or(Error::JobNotFound(job))?;
     Ok(AnnounceSandbox(SandboxOwner { vo: owned.vo, group: owned.owner_group, user: owned.owner }))
 }
 
@@ -219,32 +231,50 @@ fn owner_of(user: &UserIdentity) -> SandboxOwner {
     }
 }
 
-/// Whether this identity may download the sandbox, of which the tables know this. That they know nothing is told to
-/// administrators only.
-pub fn download_sandbox(
+/// Whether this identity may download the sandbox, of which the tables know this. A pilot names the job that it
+/// runs and that has the sandbox; for others the job is not looked at. That nothing is known of the sandbox is told to
+/// administrators and components only.
+pub async fn download_sandbox(
+    deps: &Deps,
     identity: &Identity,
-    bucket: &str,
+    job: Option<JobId>,
     pfn: Pfn,
     known: Option<&KnownSandbox>,
     unknown: impl FnOnce(&Pfn) -> Error,
 ) -> Result<DownloadSandbox> {
-    if let Some(user) = identity.as_user().filter(|user| !user.has_property(JOB_ADMINISTRATOR)) {
-        if !user.has_property(NORMAL_USER) {
-            return Err(Error::Forbidden);
+    match identity {
+        Identity::User(user) if user.has_property(JOB_ADMINISTRATOR) => {}
+        Identity::User(user) => owns(user, &deps.sandboxes.bucket, &pfn, known)?,
+        Identity::Pilot(_) => {
+            let job = job.ok_or_else(|| Invalid::field("job_id", "is required of pilots"))?;
+            check(deps, identity, &[job]).await?;
+            let assigned = deps.store.sandboxes_of(crate::deadline(), vec![job]).await?;
+            let has = |pfns: &[String]| pfns.iter().any(|assigned| assigned == pfn.as_str());
+            if !assigned.values().any(|sandboxes| has(&sandboxes.input) || has(&sandboxes.output)) {
+                return Err(Error::Forbidden);
+            }
         }
-        let own = owner_of(user);
-        let prefix = own.prefix(bucket);
-        if !pfn.as_str().starts_with(&prefix) {
-            return Err(Error::NotYourPfn { prefix });
-        }
-        if !known.and_then(|known| known.owner.as_ref()).is_some_and(|owner| is_same(owner, &own)) {
-            return Err(Error::NotSandboxOwner { user: own.user });
-        }
+        Identity::Component(_) => {}
     }
     if known.is_none() {
         return Err(unknown(&pfn));
     }
     Ok(DownloadSandbox(pfn))
+}
+
+fn owns(user: &UserIdentity, bucket: &str, pfn: &Pfn, known: Option<&KnownSandbox>) -> Result<()> {
+    if !user.has_property(NORMAL_USER) {
+        return Err(Error::Forbidden);
+    }
+    let own = owner_of(user);
+    let prefix = own.prefix(bucket);
+    if !pfn.as_str().starts_with(&prefix) {
+        return Err(Error::NotYourPfn { prefix });
+    }
+    if !known.and_then(|known| known.owner.as_ref()).is_some_and(|owner| is_same(owner, &own)) {
+        return Err(Error::NotSandboxOwner { user: own.user });
+    }
+    Ok(())
 }
 
 /// As MySQL compares, whose unique key has room for one spelling only; the exact one is in the PFN.
@@ -254,13 +284,9 @@ fn is_same(stored: &SandboxOwner, own: &SandboxOwner) -> bool {
 }
 
 /// Whether this identity may assign sandboxes to these jobs.
-pub async fn assign_sandboxes(
-    store: &dyn JobStore,
-    identity: &Identity,
-    jobs: Vec<JobId>,
-) -> Result<AssignSandboxes> {
+pub async fn assign_sandboxes(deps: &Deps, identity: &Identity, jobs: Vec<JobId>) -> Result<AssignSandboxes> {
     let anybodys = identity.as_user().is_some_and(|user| user.has_property(JOB_ADMINISTRATOR));
-    Ok(AssignSandboxes { anybodys, _jobs: manage(store, identity, jobs).await? })
+    Ok(AssignSandboxes { anybodys, _jobs: manage(deps, identity, jobs).await? })
 }
 
 /// Whether this identity may clean: only a part of the system, and the guard knows which.
@@ -273,20 +299,40 @@ pub fn maintain(identity: &Identity) -> Result<Maintain> {
     identity.as_component().map(|_| Maintain(())).ok_or(Error::Forbidden)
 }
 
-async fn check(store: &dyn JobStore, identity: &Identity, jobs: &[JobId]) -> Result<()> {
-    let Some(user) = identity.as_user() else { return Ok(()) };
-    if user.has_property(JOB_ADMINISTRATOR) {
-        return Ok(());
-    }
+async fn check(deps: &Deps, identity: &Identity, jobs: &[JobId]) -> Result<()> {
     let distinct: BTreeSet<JobId> = jobs.iter().copied().collect();
-    let owned = store.ownerships(crate::deadline(), distinct.iter().copied().collect()).await?;
-    let allowed = if user.has_property(GENERIC_PILOT) {
+    let user = match identity {
+        Identity::Component(_) => return Ok(()),
+        Identity::User(user) if user.has_property(JOB_ADMINISTRATOR) => return Ok(()),
+        Identity::Pilot(pilot) => return runs(deps, pilot, &distinct).await,
+        Identity::User(user) => user,
+    };
+    let is_pilot = deps.generic_pilots_manage_vo_jobs && user.has_property(GENERIC_PILOT);
+    if !is_pilot && !user.has_property(NORMAL_USER) {
+        return Err(Error::Forbidden);
+    }
+    let owned = deps.store.ownerships(crate::deadline(), distinct.iter().copied().collect()).await?;
+    let allowed = if is_pilot {
         owned.values().all(|job| job.vo == user.vo)
     } else {
-        user.has_property(NORMAL_USER)
-            && !distinct.is_empty()
+        !distinct.is_empty()
             && owned.len() == distinct.len()
             && owned.values().all(|job| job.owner == user.preferred_username && job.vo == user.vo)
     };
     if allowed { Ok(()) } else { Err(Error::Forbidden) }
+}
+
+/// Whether the pilot runs all of these jobs, and there are some.
+async fn runs(deps: &Deps, pilot: &PilotIdentity, jobs: &BTreeSet<JobId>) -> Result<()> {
+    if jobs.is_empty() {
+        return Err(Error::Forbidden);
+    }
+    let owned = deps.store.ownerships(crate::deadline(), jobs.iter().copied().collect()).await?;
+    if owned.len() != jobs.len() || owned.values().any(|job| job.vo != pilot.vo) {
+        return Err(Error::Forbidden);
+    }
+    let runners = runners::of(deps.pilots.as_ref(), jobs).await?;
+    let is_own =
+        |job| runners.get(job).is_some_and(|found| found.stamp == pilot.stamp && found.vo == pilot.vo);
+    if jobs.iter().all(is_own) { Ok(()) } else { Err(Error::Forbidden) }
 }

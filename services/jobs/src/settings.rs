@@ -97,6 +97,15 @@ pub struct JobsArgs {
         value_name = "COUNT"
     )]
     pub max_jobs_per_submission: String,
+    /// Whether users with the property GenericPilot, whom pilots of DIRAC act as, may manage every job of their VO: nobody
+    /// can tell which of the pilots calls. Leave it off where all pilots have tokens of their own.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_JOBS_GENERIC_PILOTS_MANAGE_VO_JOBS",
+        default_value = "false",
+        value_name = "BOOL"
+    )]
+    pub generic_pilots_manage_vo_jobs: String,
     /// Where sandboxes are kept.
     #[command(flatten)]
     pub sandboxes: SandboxArgs,
@@ -111,6 +120,8 @@ pub struct JobsSettings {
     pub migrate: bool,
     /// Jobs that one submission may make.
     pub most_jobs_at_once: usize,
+    /// Whether users with `GenericPilot` may manage every job of their VO.
+    pub generic_pilots_manage_vo_jobs: bool,
     /// Where sandboxes are kept.
     pub sandboxes: SandboxSettings,
     /// Whether the environment names an OpenSearch for job parameters, as DiracX needs one.
@@ -167,6 +178,10 @@ impl Resolve for JobsArgs {
         let migrate = problems.boolean("DIRACX_DB_MIGRATE", &self.db_migrate);
         let most_jobs_at_once =
             problems.parse("DIRACX_SERVICE_JOBS_MAX_JOBS_PER_SUBMISSION", &self.max_jobs_per_submission);
+        let generic_pilots_manage_vo_jobs = problems.boolean(
+            "DIRACX_SERVICE_JOBS_GENERIC_PILOTS_MANAGE_VO_JOBS",
+            &self.generic_pilots_manage_vo_jobs,
+        );
         let databases = JobDatabases {
             job_db: job_db?,
             job_logging_db: job_logging_db?,
@@ -179,6 +194,7 @@ impl Resolve for JobsArgs {
             databases,
             migrate: migrate?,
             most_jobs_at_once: most_jobs_at_once?,
+            generic_pilots_manage_vo_jobs: generic_pilots_manage_vo_jobs?,
             sandboxes: sandboxes?,
             names_open_search: environment.get(OPEN_SEARCH).is_some(),
         })

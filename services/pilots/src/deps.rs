@@ -5,7 +5,10 @@ use std::sync::Arc;
 use diracx_client::{AnyChannel, ConfigFollower};
 use diracx_core::Clock;
 
-use crate::{settings::Lives, store::PilotStore};
+use crate::{
+    settings::{CredentialSettings, Lives},
+    store::PilotStore,
+};
 
 /// What the pilots service works with.
 #[derive(Clone)]
@@ -16,8 +19,12 @@ pub struct Deps {
     pub config: ConfigFollower,
     /// The jobs service, which is called as the component that this is: for the jobs of pilots.
     pub jobs: AnyChannel,
+    /// The auth service, which is called as the component that this is: for the tokens of pilots.
+    pub auth: AnyChannel,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How long pilots live and are remembered.
     pub lives: Lives,
+    /// How credentials and logs are kept.
+    pub credentials: CredentialSettings,
 }

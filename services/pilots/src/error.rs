@@ -8,7 +8,7 @@ use diracx_db::{DbError, UnitError, search::SearchError, url::MixedKinds};
 use diracx_proto::Invalid;
 use tonic::Status;
 
-use crate::policy::Forbidden;
+use crate::{logic::exchange::Refusal, policy::Forbidden};
 
 /// The result of anything in this service.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -55,6 +55,32 @@ pub enum Error {
     /// A call was repeated with something else in it.
     #[error("this request_id was used for other pilots")]
     RequestIdReused,
+    /// What a pilot shows gets it no token. Why stands in the audit log only.
+    #[error("The secret or refresh token is not good for this pilot")]
+    Grant(#[from] Refusal),
+    /// The caller is no pilot.
+    #[error("The caller is no pilot")]
+    NotAPilot,
+    /// Lines are missing between the log and what is to be added.
+    #[error("The log goes on with line {next}, not with line {first}")]
+    LogGap {
+        /// The first line that came.
+        first: i64,
+        /// The line that was to come.
+        next: i64,
+    },
+    /// The log of a pilot is as large as it may be.
+    #[error("The log of the pilot is full: it has {limit} bytes")]
+    LogFull {
+        /// How large it may be, in bytes.
+        limit: i64,
+    },
+    /// The machine has no randomness.
+    #[error("the machine has no randomness")]
+    NoRandomness,
+    /// The auth service gives no token.
+    #[error("The auth service does not answer")]
+    Auth(#[source] Box<Status>),
     /// A search that cannot be done.
     #[error(transparent)]
     Search(#[from] SearchError),
@@ -101,6 +127,18 @@ impl Explain for Error {
                 .with("pilotStamp", pilot)
                 .with("status", status),
             Self::RequestIdReused => Explanation::already_exists(Reason::RequestIdReused),
+            Self::Grant(_) => Explanation::unauthenticated(Reason::InvalidGrant),
+            Self::NotAPilot => Explanation::failed_precondition(Reason::NotAPilot),
+            Self::LogGap { first, next } => Explanation::invalid_argument(Reason::InvalidField)
+                .with("nextLine", next)
+                .violation("first_line", format!("is {first}, {next} comes next")),
+            Self::LogFull { limit } => {
+                Explanation::failed_precondition(Reason::PilotLogFull).with("limit", limit)
+            }
+            Self::NoRandomness => Explanation::internal(Reason::Internal),
+            Self::Auth(_) => Explanation::unavailable(Reason::ServiceUnavailable)
+                .with("service", "auth")
+                .retry_after(NEIGHBOUR_RETRY),
             Self::Search(error) => error.explain(),
             Self::Invalid(error) => error.explain(),
             Self::NotReady(error) => error.explain(),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod audit;
 mod deps;
 pub mod error;
 pub mod logic;

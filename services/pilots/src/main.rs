@@ -45,7 +45,7 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
     let auth = settings.auth_service.connect(None)?;
     let published = Arc::new(diracx_client::published_keys(auth.clone()));
     let verifier = settings.token.verifier(published, clock.clone());
-    let show = Arc::new(diracx_client::issue_component_token(auth, COMPONENT));
+    let show = Arc::new(diracx_client::issue_component_token(auth.clone(), COMPONENT));
     let token = OwnToken::new(COMPONENT, &settings.token, settings.component_key, show, clock.clone())?;
     let config = diracx_client::config(settings.config_service.connect(None)?);
     let follower = ConfigFollower::start(config, {
@@ -56,9 +56,11 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
     let deps = Deps {
         store: settings::open_store(&settings.database, settings.connections, settings.migrate).await?,
         config: follower,
-        jobs: caller.on(settings.jobs_service.connect(None)?),
+        jobs: caller.clone().on(settings.jobs_service.connect(None)?),
+        auth: caller.on(auth),
         clock,
         lives: settings.lives,
+        credentials: settings.credentials,
     };
     let readiness = Readiness::default();
     diracx_pilots::observe(&deps, readiness.clone());

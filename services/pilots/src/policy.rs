@@ -3,7 +3,8 @@
 //! | | register | change | search, count | kill, forget, assign jobs | maintain |
 //! |---|---|---|---|---|---|
 //! | `ServiceAdministrator` | for any VO | all | all | all | no |
-//! | `GenericPilot` | one, for its VO | one of its VO | no | no | no |
+//! | a pilot | no | itself, but for where it is | no | no | no |
+//! | `GenericPilot` | one, for its VO | one of its VO, if set | no | no | no |
 //! | anybody else | no | no | those of the VO | no | no |
 //! | a component of the system | for any VO | all | all | all | yes |
 //!
@@ -14,6 +15,10 @@ use diracx_core::PilotStamp;
 use diracx_server::{Identity, UserIdentity};
 
 use crate::error::Result;
+
+mod credentials;
+
+pub use credentials::*;
 
 const SERVICE_ADMINISTRATOR: &str = "ServiceAdministrator";
 const GENERIC_PILOT: &str = "GenericPilot";
@@ -27,6 +32,12 @@ pub enum Forbidden {
     /// A pilot manages one at a time.
     #[error("Insufficient permissions to modify more than one pilot.")]
     Several,
+    /// A pilot with a token of its own changes itself.
+    #[error("Pilots can only modify their own metadata.")]
+    NotOwn,
+    /// Whoever sends a pilot somewhere says where it is: what it may use depends on that.
+    #[error("Pilots cannot change where they are.")]
+    Place,
     /// Pilots are of the VO of whoever registers them.
     #[error("Pilots can only be registered for your own VO.")]
     OtherVo,
@@ -95,12 +106,19 @@ impl ManagePilots {
 #[derive(Debug)]
 pub struct ForgetPilots {
     forced: bool,
+    /// Who does it, in words.
+    by: String,
 }
 
 impl ForgetPilots {
     /// Whether also those that have not ended.
     pub fn forced(&self) -> bool {
         self.forced
+    }
+
+    /// Who does it, in words.
+    pub fn by(&self) -> &str {
+        &self.by
     }
 }
 
@@ -113,13 +131,34 @@ pub fn register(identity: &Identity, count: usize) -> Result<RegisterPilots> {
     one_or_all(identity, count).map(RegisterPilots)
 }
 
-/// Whether this identity may change these pilots, within what it may see.
-pub fn patch(identity: &Identity, pilots: &[PilotStamp], force: bool) -> Result<ManagePilots> {
-    let scope = one_or_all(identity, pilots.len())?;
+/// Whether this identity may change these pilots, within what it may see. Nobody can tell which pilot a user with
+/// `GenericPilot` is, so it needs the consent of the settings, `generic_pilots`.
+pub fn patch(
+    identity: &Identity,
+    pilots: &[PilotStamp],
+    force: bool,
+    generic_pilots: bool,
+) -> Result<ManagePilots> {
+    let scope = match identity {
+        Identity::Pilot(own) if pilots.iter().any(|pilot| pilot.as_str() != own.stamp) => {
+            return Err(Forbidden::NotOwn.into());
+        }
+        Identity::Pilot(own) => PilotScope::Vo(own.vo.clone()),
+        Identity::User(_) if !generic_pilots && !is_above(identity) => return Err(Forbidden::Manage.into()),
+        Identity::User(_) | Identity::Component(_) => one_or_all(identity, pilots.len())?,
+    };
     if force && scope != PilotScope::All {
         return Err(Forbidden::Force.into());
     }
     Ok(ManagePilots { scope, by: name(identity) })
+}
+
+/// Whether this identity may say where pilots are: any but a pilot on its own account.
+pub fn relocate(identity: &Identity) -> Result<()> {
+    match identity {
+        Identity::User(_) | Identity::Component(_) => Ok(()),
+        Identity::Pilot(_) => Err(Forbidden::Place.into()),
+    }
 }
 
 /// Whether this identity may end and forget pilots, and say what they run.
@@ -139,15 +178,17 @@ pub fn forget(identity: &Identity, forced: bool) -> Result<ForgetPilots> {
     if forced && identity.as_component().is_some() {
         return Err(Forbidden::Force.into());
     }
-    Ok(ForgetPilots { forced })
+    Ok(ForgetPilots { forced, by: name(identity) })
 }
 
 /// What this identity may find. As in DiracX, an administrator who is a pilot, too, is a pilot.
 pub fn query(identity: &Identity) -> Result<PilotScope> {
-    match user(identity) {
-        Some(user) if user.has_property(GENERIC_PILOT) => Err(Forbidden::Read.into()),
-        Some(user) if !user.has_property(SERVICE_ADMINISTRATOR) => Ok(PilotScope::Vo(user.vo.clone())),
-        _ => Ok(PilotScope::All),
+    match identity {
+        Identity::Component(_) => Ok(PilotScope::All),
+        Identity::Pilot(_) => Err(Forbidden::Read.into()),
+        Identity::User(user) if user.has_property(GENERIC_PILOT) => Err(Forbidden::Read.into()),
+        Identity::User(user) if user.has_property(SERVICE_ADMINISTRATOR) => Ok(PilotScope::All),
+        Identity::User(user) => Ok(PilotScope::Vo(user.vo.clone())),
     }
 }
 
@@ -178,6 +219,9 @@ fn user(identity: &Identity) -> Option<&UserIdentity> {
 }
 
 fn name(identity: &Identity) -> String {
-    let component = identity.as_component().map(|component| component.name.clone());
-    component.or_else(|| Some(user(identity)?.preferred_username.clone())).unwrap_or_default()
+    match identity {
+        Identity::User(user) => user.preferred_username.clone(),
+        Identity::Pilot(pilot) => format!("pilot {}", pilot.stamp),
+        Identity::Component(component) => component.name.clone(),
+    }
 }

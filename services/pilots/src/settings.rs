@@ -1,5 +1,9 @@
 //! The settings of the `diracx-pilots` process.
 
+mod credentials;
+
+pub use credentials::{CredentialArgs, CredentialSettings};
+
 use std::sync::Arc;
 
 use chrono::TimeDelta;
@@ -97,6 +101,9 @@ pub struct PilotsArgs {
         value_name = "DAYS"
     )]
     pub pilots_aborted_retention_days: String,
+    /// Their credentials and logs.
+    #[command(flatten)]
+    pub credentials: CredentialArgs,
 }
 
 /// How long pilots live without a sign of life, and are remembered when they have ended.
@@ -127,6 +134,8 @@ pub struct PilotsSettings {
     pub database: Option<DbUrl>,
     /// How long pilots live and are remembered.
     pub lives: Lives,
+    /// Their credentials and logs; none if this installation has no pilots.
+    pub credentials: Option<CredentialSettings>,
 }
 
 /// Opens the database, after creating missing tables if that is wanted.
@@ -144,6 +153,8 @@ pub struct Settings {
     pub database: DbUrl,
     /// How long pilots live and are remembered.
     pub lives: Lives,
+    /// Their credentials and logs.
+    pub credentials: CredentialSettings,
     /// Connections to a MySQL database.
     pub connections: u32,
     /// Whether to create missing tables.
@@ -167,7 +178,7 @@ pub struct Settings {
 impl Resolve for PilotsArgs {
     type Settings = PilotsSettings;
 
-    fn resolve(self, _: &Environment, problems: &mut Problems) -> Option<PilotsSettings> {
+    fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<PilotsSettings> {
         let enabled = problems.boolean(ENABLED, &self.pilots_enabled);
         let given = self.pilot_agents_db.filter(|url| !url.expose().trim().is_empty());
         let database = match enabled {
@@ -177,6 +188,7 @@ impl Resolve for PilotsArgs {
                 .and_then(|url| problems.check(DATABASE, url.expose().trim().parse()))
                 .map(Some),
         };
+        let credentials = self.credentials.resolve_if(enabled != Some(false), environment, problems);
         let stalled_after =
             days(problems, "DIRACX_SERVICE_PILOTS_STALLED_AFTER_DAYS", &self.pilots_stalled_after_days);
         let retention = days(problems, "DIRACX_SERVICE_PILOTS_RETENTION_DAYS", &self.pilots_retention_days);
@@ -191,7 +203,7 @@ impl Resolve for PilotsArgs {
             retention: retention?,
             aborted_retention: aborted_retention?,
         };
-        Some(PilotsSettings { database: database?, lives })
+        Some(PilotsSettings { database: database?, lives, credentials: credentials? })
     }
 }
 
@@ -219,13 +231,14 @@ impl Resolve for Args {
         let telemetry = self.telemetry.resolve(environment, problems);
         let token = self.token.resolve(environment, problems);
         let component_key = self.component.resolve(token.as_ref(), problems);
-        let PilotsSettings { database, lives } = pilots?;
+        let PilotsSettings { database, lives, credentials } = pilots?;
         if database.is_none() {
             problems.note(ENABLED, "is false, and this process serves nothing but pilots");
         }
         Some(Settings {
             database: database?,
             lives,
+            credentials: credentials?,
             connections: connections?,
             migrate: migrate?,
             config_service: config_service?,

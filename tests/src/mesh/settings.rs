@@ -48,6 +48,11 @@ pub(super) async fn environment(
     settings.push(("DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY".to_owned(), legacy));
     let sandboxes = directory.join("sandboxes").display().to_string();
     settings.push(("DIRACX_SANDBOX_STORE_DIRECTORY".to_owned(), sandboxes));
+    settings.push(("DIRACX_SERVICE_PILOTS_SECRET_PEPPER".to_owned(), URL_SAFE.encode(random::<32>()?)));
+    // the recordings have pilots that act as users
+    for setting in ["JOBS_GENERIC_PILOTS_MANAGE_VO_JOBS", "PILOTS_GENERIC_PILOTS_MANAGE_VO_PILOTS"] {
+        settings.push((format!("DIRACX_SERVICE_{setting}"), "true".to_owned()));
+    }
     settings.push(("DIRACX_DB_MIGRATE".to_owned(), "true".to_owned()));
     settings.extend(database.environment().await);
     Ok(settings)

@@ -26,7 +26,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 const COMPONENT: &str = "a component";
 
 /// Who asks, by token; `rounds` times each, divided by this.
-const CALLERS: [(&str, u64); 5] = [("normal_user", 1), ("admin", 2), (COMPONENT, 2), ("pilot", 4), ("", 10)];
+const CALLERS: [(&str, u64); 6] =
+    [("normal_user", 1), ("admin", 2), ("service_admin", 2), (COMPONENT, 2), ("pilot", 4), ("", 10)];
 
 /// Calls every unary rpc that is served with `rounds` messages, and with floods.
 pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
@@ -39,7 +40,7 @@ pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
         for (who, divisor) in CALLERS {
             let mut messages = vec![DynamicMessage::new(method.input())];
             messages.extend((0..rounds / divisor).map(|_| any(&mut dice, &method.input(), 0)));
-            if who == "admin" {
+            if who == "admin" || who == "service_admin" {
                 messages.extend(floods(&mut dice, &method.input(), 0));
             }
             let token = token(mesh, who, &path);

@@ -55,8 +55,9 @@ pub(crate) fn render(contract: &Contract, world: &World, callers: &[Caller], row
          it. The first part is what the contract declares, the second what came of trying.\n\n\
          ## What the contract declares\n\n\
          - **open**: no token is needed, and one that is sent is not looked at.\n\
-         - **any token**: every user's token suffices, whatever its properties.\n\
-         - **policy: action**: a user's token, and the service's policy decides by who asks for what.\n\n\
+         - **any token**: every token of a user or pilot suffices, whatever its properties.\n\
+         - **policy: action**: a user's token, and the service's policy decides by who asks for what. A pilot's own\n  \
+           token is heard only where **pilots** says so, and the policy decides then, too.\n\n\
          A token of a component of the system opens only the rpcs that name the component; such a token passes their\n\
          policy.\n",
     );
@@ -69,10 +70,12 @@ pub(crate) fn render(contract: &Contract, world: &World, callers: &[Caller], row
                     (format!("{policy}: {}", action.trim_start_matches("ACTION_").to_lowercase()), "")
                 }
             };
-            vec![name(rule).to_owned(), kind, why.to_owned(), rule.components.join(", ")]
+            let pilots = if rule.pilots { "yes" } else { "" };
+            let components = rule.components.join(", ");
+            vec![name(rule).to_owned(), kind, why.to_owned(), pilots.to_owned(), components]
         });
         let _ = write!(text, "\n### {}\n\n", service(rules[0]));
-        add_table(&mut text, &["rpc", "access", "because", "components"].map(str::to_owned), table);
+        add_table(&mut text, &["rpc", "access", "because", "pilots", "components"].map(str::to_owned), table);
     }
     text += "\n## What came of trying\n\n\
              Every request is right in itself, and what it names is alice's: her job, her login, her refresh token. The\n\
@@ -140,6 +143,7 @@ fn title(world: &World, caller: &Caller) -> String {
         Caller::Expired => "expired".to_owned(),
         Caller::Person("no_properties") => "bob, bare".to_owned(),
         Caller::Person(role) => world.claims(role).preferred_username,
+        Caller::Pilot => "pilot".to_owned(),
         Caller::Component(name) => name.clone(),
     }
 }
@@ -148,6 +152,7 @@ fn description(world: &World, caller: &Caller) -> String {
     match caller {
         Caller::Anonymous => "nobody in particular".to_owned(),
         Caller::Expired => "alice, with a token that ended an hour ago".to_owned(),
+        Caller::Pilot => "a pilot of VO alpha with its own token; it runs the job".to_owned(),
         Caller::Component(name) => format!("the component {name}"),
         Caller::Person(role) => {
             let claims = world.claims(role);

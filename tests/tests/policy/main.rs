@@ -61,6 +61,7 @@ async fn everybody_may_call_what_the_access_document_says() {
         "diracx.jobs.v1.JobsService",
         "diracx.jobs.v1.SandboxesService",
         "diracx.rss.v1.ResourceStatusService",
+        "diracx.pilots.v1.PilotsService",
     ];
     let callers = callers(&contract);
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
@@ -96,12 +97,13 @@ async fn an_rpc_that_nobody_wrote_a_request_for_is_named() {
     assert!(problem.starts_with("JobsService/DanceWithJobs has no request"), "{problem}");
 }
 
-/// Everybody: nobody in particular, the people, and each component that the contract names anywhere.
+/// Everybody: nobody in particular, the people, a pilot, and each component that the contract names anywhere.
 fn callers(contract: &Contract) -> Vec<Caller> {
     let components: BTreeSet<_> = contract.rules().flat_map(|rule| rule.components.clone()).collect();
     [Caller::Anonymous, Caller::Expired]
         .into_iter()
         .chain(PEOPLE.map(Caller::Person))
+        .chain([Caller::Pilot])
         .chain(components.into_iter().map(Caller::Component))
         .collect()
 }

@@ -11,6 +11,7 @@ use diracx_proto::{
         self as jobs, jobs_service_client::JobsServiceClient,
         sandboxes_service_client::SandboxesServiceClient, upload_sandbox_request::Piece,
     },
+    pilots::v1 as pilots,
     rss::v1 as rss,
     time::timestamp,
 };
@@ -18,7 +19,7 @@ use diracx_tests::http::send;
 use prost::Message;
 use tonic::Code;
 
-use crate::world::{REDIRECT, World};
+use crate::world::{REDIRECT, STAMP, World};
 
 const CLIENT: &str = "myDIRACClientID";
 const SCOPE: &str = "vo:alpha group:alpha_user";
@@ -53,6 +54,7 @@ pub(crate) async fn prepare(world: &World, rpc: &str) -> Option<Prepared> {
         "JobsService" => of_jobs(world, rpc).await,
         "SandboxesService" => of_sandboxes(world, rpc).await,
         "ResourceStatusService" => of_rss(rpc),
+        "PilotsService" => of_pilots(world, rpc).await,
         _ => None,
     }
 }
@@ -80,6 +82,9 @@ async fn of_auth(world: &World, rpc: &str) -> Option<Prepared> {
             scope: SCOPE.into(),
             refresh_token_lifetime: None,
         }),
+        "AuthService/IssuePilotToken" => {
+            good(auth::IssuePilotTokenRequest { vo: "alpha".to_owned(), pilot_stamp: STAMP.to_owned() })
+        }
         "AuthService/IssueComponentToken" => wrong(auth::IssueComponentTokenRequest {
             component: "jobs".into(),
             assertion: "not an assertion".into(),
@@ -116,6 +121,71 @@ fn of_config(rpc: &str) -> Option<Prepared> {
         "ConfigService/GetConfig" => good(config::GetConfigRequest::default()),
         "ConfigService/WatchConfig" => good(config::WatchConfigRequest::default()),
         "ConfigService/GetConfigStatus" => good(config::GetConfigStatusRequest {}),
+        _ => return None,
+    };
+    Some(prepared)
+}
+
+async fn of_pilots(world: &World, rpc: &str) -> Option<Prepared> {
+    let batch_size = 10;
+    let prepared = match rpc {
+        "PilotsService/RegisterPilots" => {
+            let pilot_stamp = uuid::Uuid::new_v4().simple().to_string();
+            let pilot = pilots::PilotRegistration { pilot_stamp, vo: "alpha".into(), ..Default::default() };
+            good(pilots::RegisterPilotsRequest { pilots: vec![pilot], ..Default::default() })
+        }
+        "PilotsService/PatchPilotMetadata" => {
+            let (pilot_stamp, queue) = (STAMP.to_owned(), Some("long".into()));
+            let patch = pilots::PilotMetadataPatch { pilot_stamp, queue, ..Default::default() };
+            good(pilots::PatchPilotMetadataRequest { patches: vec![patch], ..Default::default() })
+        }
+        "PilotsService/SearchPilots" => good(pilots::SearchPilotsRequest::default()),
+        "PilotsService/StreamSearchPilots" => good(pilots::StreamSearchPilotsRequest::default()),
+        "PilotsService/SummarisePilots" => {
+            good(pilots::SummarisePilotsRequest { grouping: vec!["Status".into()], search: None })
+        }
+        "PilotsService/AssignJobsToPilot" => good(pilots::AssignJobsToPilotRequest {
+            pilot_stamp: world.pilot().await,
+            job_ids: vec![1],
+            start_time: None,
+        }),
+        "PilotsService/GetPilotJobs" => {
+            good(pilots::GetPilotJobsRequest { pilot_stamps: vec![world.pilot().await] })
+        }
+        "PilotsService/GetJobPilots" => good(pilots::GetJobPilotsRequest { job_ids: vec![1] }),
+        "PilotsService/KillPilots" => {
+            let pilot_stamps = vec![world.pilot().await];
+            good(pilots::KillPilotsRequest { pilot_stamps, reason: String::new() })
+        }
+        "PilotsService/DeletePilots" => {
+            // gone already, which succeeds
+            good(pilots::DeletePilotsRequest { pilot_stamps: vec!["gone".into()], force: false })
+        }
+        "PilotsService/DeclareStalledPilots" => good(pilots::DeclareStalledPilotsRequest { batch_size }),
+        "PilotsService/CleanPilots" => good(pilots::CleanPilotsRequest { batch_size }),
+        "PilotsService/CreatePilotSecrets" => {
+            good(pilots::CreatePilotSecretsRequest { vo: "alpha".into(), ..Default::default() })
+        }
+        "PilotsService/ListPilotSecrets" => good(pilots::ListPilotSecretsRequest::default()),
+        "PilotsService/RevokePilotCredentials" => {
+            let pilot_stamps = vec!["gone".into()];
+            good(pilots::RevokePilotCredentialsRequest { pilot_stamps, ..Default::default() })
+        }
+        "PilotsService/GetPilotToken" => {
+            let grant = pilots::PilotSecretGrant { secret: "guessed".into(), registration: None };
+            let grant = Some(pilots::get_pilot_token_request::Grant::Secret(grant));
+            wrong(pilots::GetPilotTokenRequest { pilot_stamp: STAMP.into(), grant })
+        }
+        "PilotsService/GetPilotInfo" => Prepared {
+            impossible_here: Some(Code::FailedPrecondition),
+            ..good(pilots::GetPilotInfoRequest {})
+        },
+        "PilotsService/AppendPilotLog" => {
+            good(pilots::AppendPilotLogRequest { pilot_stamp: STAMP.into(), first_line: 0, lines: vec![] })
+        }
+        "PilotsService/ReadPilotLog" => {
+            good(pilots::ReadPilotLogRequest { pilot_stamp: STAMP.into(), ..Default::default() })
+        }
         _ => return None,
     };
     Some(prepared)
@@ -182,7 +252,7 @@ async fn of_jobs(world: &World, rpc: &str) -> Option<Prepared> {
         }
         "JobsService/MatchJobs" => good(jobs::MatchJobsRequest {
             resource: Some(jobs::ResourceDescription {
-                pilot_stamp: "stamp".into(),
+                pilot_stamp: STAMP.into(),
                 site: "DIRAC.Test.org".into(),
                 number_of_processors: 1,
                 vo: "alpha".into(),
@@ -207,7 +277,11 @@ async fn of_sandboxes(world: &World, rpc: &str) -> Option<Prepared> {
         "SandboxesService/InitiateSandboxUpload" => {
             good(jobs::InitiateSandboxUploadRequest { job_id: job(world).await.pop(), ..announcement() })
         }
-        "SandboxesService/GetSandbox" => good(jobs::GetSandboxRequest { pfn: sandbox(world).await }),
+        "SandboxesService/GetSandbox" => {
+            let (job, pfn) = (job(world).await[0], sandbox(world).await);
+            assign(world, job, &pfn).await;
+            good(jobs::GetSandboxRequest { pfn, job_id: Some(job) })
+        }
         "SandboxesService/ListJobSandboxes" => {
             good(jobs::ListJobSandboxesRequest { job_ids: job(world).await, r#type: 0 })
         }
@@ -286,6 +360,14 @@ async fn sandbox(world: &World) -> String {
     let request = world.as_alice(announcement());
     let mut sandboxes = SandboxesServiceClient::new(world.jobs.clone());
     sandboxes.initiate_sandbox_upload(request).await.unwrap().into_inner().pfn
+}
+
+/// Alice gives a sandbox to her job.
+async fn assign(world: &World, job_id: i64, pfn: &str) {
+    let r#type = jobs::SandboxType::Input.into();
+    let assignments = vec![jobs::SandboxAssignment { job_id, pfn: pfn.to_owned(), r#type }];
+    let request = world.as_alice(jobs::AssignSandboxesRequest { assignments });
+    SandboxesServiceClient::new(world.jobs.clone()).assign_sandboxes(request).await.unwrap();
 }
 
 /// A new job of alice.

@@ -4,21 +4,31 @@ use std::{sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
-use diracx_client::{AnyChannel, ConfigFollower, in_process};
+use diracx_client::{self as client, AnyChannel, ConfigFollower, in_process};
 use diracx_config::{ConfigKeeper, ConfigSource};
 use diracx_core::{Clock, SystemClock, config::Config};
 use diracx_jobs::{
     settings::SandboxSettings,
     store::{self, JobDatabases},
 };
-use diracx_server::{AccessTable, Stack, limits::Limits, telemetry::Metrics, version_gate::VersionGate};
+use diracx_pilots::settings::CredentialSettings;
+use diracx_proto::pilots::v1::{
+    self as pb,
+    pilots_service_server::{PilotsService, PilotsServiceServer},
+};
+use diracx_server::{
+    AccessTable, Stack, limits::Limits, telemetry::Metrics, token::OwnToken, version_gate::VersionGate,
+};
 use diracx_testkit::{BadToken, TestDatabase, TestIssuer};
 use diracx_tests::{as_it_is::AsItIs, identity_provider::IdentityProvider};
 use serde_json::{Value, json};
-use tonic::{Request, Status};
+use tonic::{Request, Response, Status};
 
 /// Where a web page lets its visitors return to.
 pub(crate) const REDIRECT: &str = "http://web.invalid/callback";
+
+/// The pilot that calls.
+pub(crate) const STAMP: &str = "aaaabbbbccccdddd";
 
 /// How long the first answer of a stream may take before the silence counts as being let in.
 const SILENCE: Duration = Duration::from_secs(2);
@@ -32,6 +42,8 @@ pub(crate) enum Caller {
     Expired,
     /// Somebody of the testkit, by role.
     Person(&'static str),
+    /// The pilot [`STAMP`] of VO alpha, with its own token.
+    Pilot,
     /// A part of the system.
     Component(String),
 }
@@ -41,6 +53,7 @@ pub(crate) struct World {
     pub(crate) auth: AnyChannel,
     config: AnyChannel,
     pub(crate) jobs: AnyChannel,
+    pilots: AnyChannel,
     rss: AnyChannel,
     pub(crate) clock: Arc<dyn Clock>,
     issuer: TestIssuer,
@@ -114,15 +127,42 @@ impl World {
             sandboxes: Arc::new(sandboxes),
             clock: clock.clone(),
             most_jobs_at_once: 20,
-            pilots: None,
+            pilots: Some(in_process(PilotsServiceServer::new(OneForAll))),
+            generic_pilots_manage_vo_jobs: false,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
+        let token = OwnToken::from(issuer.component(diracx_pilots::COMPONENT));
+        let caller = client::Caller::default().token(move || token.clone().of_a_call());
+        let pilot_agents_db = database.url("PilotAgentsDB").await;
+        let deps = diracx_pilots::Deps {
+            store: diracx_pilots::settings::open_store(&pilot_agents_db, 4, true).await.unwrap(),
+            config: follower(),
+            jobs: caller.clone().on(jobs.clone()),
+            auth: caller.on(auth.clone()),
+            clock: clock.clone(),
+            lives: diracx_pilots::settings::Lives::default(),
+            credentials: CredentialSettings::new("pepper of a test".repeat(2).parse().unwrap()),
+        };
+        let pilots = in_process(diracx_pilots::service(deps, &stack(diracx_pilots::access().unwrap())));
 
         let url = database.url("ResourceStatusDB").await;
         diracx_rss::store::migrate(&url).await.unwrap();
         let deps = diracx_rss::Deps::new(diracx_rss::store::open(&url, 4).await.unwrap(), clock.clone());
         let rss = in_process(diracx_rss::service(deps, &stack(diracx_rss::access().unwrap())));
-        Self { auth, config, jobs, rss, clock, issuer, _idp: idp, _database: database, _directory: directory }
+        let world = Self {
+            auth,
+            config,
+            jobs,
+            pilots,
+            rss,
+            clock,
+            issuer,
+            _idp: idp,
+            _database: database,
+            _directory: directory,
+        };
+        world.register(STAMP).await;
+        world
     }
 
     /// Sends an encoded message to an rpc; what came back, encoded. Of a stream, the beginning.
@@ -141,6 +181,7 @@ impl World {
             Some("auth") => &self.auth,
             Some("config") => &self.config,
             Some("jobs") => &self.jobs,
+            Some("pilots") => &self.pilots,
             Some("rss") => &self.rss,
             _ => panic!("{path} is served by nobody here"),
         };
@@ -164,6 +205,7 @@ impl World {
             Caller::Anonymous => None,
             Caller::Expired => Some(self.issuer.bad_token(BadToken::Expired).unwrap()),
             Caller::Person(role) => Some(self.person(role)),
+            Caller::Pilot => Some(self.issuer.pilot("alpha", STAMP).unwrap().expose().to_owned()),
             Caller::Component(name) => Some(self.issuer.component(name).get().unwrap().to_string()),
         }
     }
@@ -177,8 +219,40 @@ impl World {
         self.issuer.claims(role).unwrap()
     }
 
+    /// A pilot of alice's VO, registered for this one call.
+    pub(crate) async fn pilot(&self) -> String {
+        let stamp = uuid::Uuid::new_v4().simple().to_string();
+        self.register(&stamp).await;
+        stamp
+    }
+
+    async fn register(&self, stamp: &str) {
+        let pilot_stamp = stamp.to_owned();
+        let pilot = pb::PilotRegistration { pilot_stamp, vo: "alpha".into(), ..Default::default() };
+        let request = pb::RegisterPilotsRequest { pilots: vec![pilot], ..Default::default() };
+        let request = self.issuer.actor("service_admin").unwrap().request(request).unwrap();
+        client::pilots(self.pilots.clone()).register_pilots(request).await.unwrap();
+    }
+
     /// A request of alice.
     pub(crate) fn as_alice<T>(&self, message: T) -> Request<T> {
         self.issuer.actor("alice").unwrap().request(message).unwrap()
+    }
+}
+
+/// A pilots service in whose eyes one pilot runs all jobs.
+#[derive(Clone)]
+struct OneForAll;
+
+#[tonic::async_trait]
+impl PilotsService for OneForAll {
+    async fn get_job_pilots(
+        &self,
+        request: Request<pb::GetJobPilotsRequest>,
+    ) -> Result<Response<pb::GetJobPilotsResponse>, Status> {
+        let runner = pb::JobPilot { pilot_stamp: STAMP.to_owned(), vo: "alpha".to_owned(), start_time: None };
+        let of = |job_id| pb::JobPilots { job_id, pilots: vec![runner.clone()] };
+        let jobs = request.into_inner().job_ids.into_iter().map(of).collect();
+        Ok(Response::new(pb::GetJobPilotsResponse { jobs }))
     }
 }

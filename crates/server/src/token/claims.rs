@@ -1,4 +1,4 @@
-//! What our tokens say. Three kinds share keys and algorithms, so each reader demands what only its
+//! What our tokens say. Four kinds share keys and algorithms, so each reader demands what only its
 //! kind has and refuses what only the others have.
 
 use chrono::{DateTime, Duration, Utc};
@@ -58,7 +58,7 @@ pub struct AccessClaims {
 }
 
 impl Claims for AccessClaims {
-    const FOREIGN: &'static [&'static str] = &["legacy_exchange", "dirac_component"];
+    const FOREIGN: &'static [&'static str] = &["legacy_exchange", "dirac_component", "pilot_stamp"];
 
     fn exp(&self) -> i64 {
         self.exp
@@ -80,7 +80,8 @@ pub struct RefreshClaims {
 }
 
 impl Claims for RefreshClaims {
-    const FOREIGN: &'static [&'static str] = &["iss", "sub", "dirac_properties", "dirac_component"];
+    const FOREIGN: &'static [&'static str] =
+        &["iss", "sub", "dirac_properties", "dirac_component", "pilot_stamp"];
 
     fn exp(&self) -> i64 {
         self.exp
@@ -117,7 +118,53 @@ impl ComponentClaims {
 
 impl Claims for ComponentClaims {
     const FOREIGN: &'static [&'static str] =
-        &["legacy_exchange", "dirac_properties", "dirac_group", "vo", "preferred_username"];
+        &["legacy_exchange", "dirac_properties", "dirac_group", "vo", "preferred_username", "pilot_stamp"];
+
+    fn exp(&self) -> i64 {
+        self.exp
+    }
+}
+
+/// The claims of a pilot's access token: which pilot it is, and no properties at all.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct PilotClaims {
+    /// Its id, a UUIDv7.
+    pub jti: Uuid,
+    /// When it ends, in seconds since 1970.
+    pub exp: i64,
+    /// `<vo>:<stamp>`.
+    pub sub: String,
+    /// The pilot's VO.
+    pub vo: String,
+    /// Who issued it.
+    pub iss: String,
+    /// The pilot's stamp.
+    pub pilot_stamp: String,
+}
+
+impl PilotClaims {
+    /// The claims of a token for the pilot `stamp` of `vo`.
+    pub fn new(vo: &str, stamp: &str, issuer: &str, now: DateTime<Utc>, lifetime: Duration) -> Self {
+        Self {
+            jti: new_token_id(now),
+            exp: (now + lifetime).timestamp(),
+            sub: format!("{vo}:{stamp}"),
+            vo: vo.to_owned(),
+            iss: issuer.to_owned(),
+            pilot_stamp: stamp.to_owned(),
+        }
+    }
+}
+
+impl Claims for PilotClaims {
+    const FOREIGN: &'static [&'static str] = &[
+        "legacy_exchange",
+        "dirac_component",
+        "dirac_properties",
+        "dirac_group",
+        "dirac_policies",
+        "preferred_username",
+    ];
 
     fn exp(&self) -> i64 {
         self.exp

@@ -6,8 +6,10 @@ use diracx_core::Clock;
 use moka::sync::Cache;
 use serde_json::Value;
 
-use super::{AccessClaims, Algorithm, Claims, ComponentClaims, KeySource, RefreshClaims, TokenError, jws};
-use crate::identity::{ComponentIdentity, Identity, RawToken, UserIdentity};
+use super::{
+    AccessClaims, Algorithm, Claims, ComponentClaims, KeySource, PilotClaims, RefreshClaims, TokenError, jws,
+};
+use crate::identity::{ComponentIdentity, Identity, PilotIdentity, RawToken, UserIdentity};
 
 /// All verified tokens together take no more than this.
 const CACHE_BYTES: u64 = 32 * 1024 * 1024;
@@ -74,7 +76,7 @@ impl TokenVerifier {
         self.verify(bearer_token(header)?).await
     }
 
-    /// Whose token this is: a user's or a component's.
+    /// Whose token this is: a user's, a pilot's or a component's.
     pub async fn verify(&self, token: &str) -> Result<Arc<Identity>, TokenError> {
         let inner = &*self.inner;
         let generation = inner.keys.generation();
@@ -113,6 +115,7 @@ impl Inner {
         #[derive(serde::Deserialize)]
         struct Kind {
             dirac_component: Option<Value>,
+            pilot_stamp: Option<Value>,
         }
         let kind: Kind =
             serde_json::from_slice(payload).map_err(|_| TokenError::Invalid("claims are no object"))?;
@@ -125,6 +128,9 @@ impl Inner {
             let exp = claims.exp;
             let component = ComponentIdentity { name: claims.dirac_component, token_id: claims.jti };
             return Ok((Identity::Component(component), exp));
+        }
+        if kind.pilot_stamp.is_some() {
+            return self.pilot(token, payload);
         }
         let claims = AccessClaims::from_payload(payload)?;
         self.check(&claims, &claims.iss)?;
@@ -140,6 +146,24 @@ impl Inner {
             token: RawToken::new(token),
         };
         Ok((Identity::User(Arc::new(user)), exp))
+    }
+
+    fn pilot(&self, token: &str, payload: &[u8]) -> Result<(Identity, i64), TokenError> {
+        let claims = PilotClaims::from_payload(payload)?;
+        self.check(&claims, &claims.iss)?;
+        if claims.vo.is_empty() || claims.pilot_stamp.is_empty() {
+            return Err(TokenError::Invalid("a pilot without VO or stamp"));
+        }
+        if claims.sub != format!("{}:{}", claims.vo, claims.pilot_stamp) {
+            return Err(TokenError::Invalid("sub does not name the pilot"));
+        }
+        let pilot = PilotIdentity {
+            vo: claims.vo,
+            stamp: claims.pilot_stamp,
+            token_id: claims.jti,
+            token: RawToken::new(token),
+        };
+        Ok((Identity::Pilot(Arc::new(pilot)), claims.exp))
     }
 
     fn check(&self, claims: &impl Claims, issuer: &str) -> Result<(), TokenError> {

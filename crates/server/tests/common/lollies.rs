@@ -113,6 +113,10 @@ async fn answer(method: &str, shared: &Shared, request: Request<String>) -> Resu
             Ok(match request.extensions().get::<Arc<Identity>>().map(|identity| (**identity).clone()) {
                 None => "nobody".to_owned(),
                 Some(Identity::Component(component)) => format!("component {}", component.name),
+                Some(Identity::Pilot(pilot)) => {
+                    assert!(diracx_server::user(&request).is_err());
+                    format!("pilot {} of {}", pilot.stamp, pilot.vo)
+                }
                 Some(Identity::User(user)) => {
                     assert_eq!(diracx_server::user(&request).unwrap(), user);
                     format!("{} of {}", user.preferred_username, user.vo)

@@ -11,5 +11,6 @@ pub(crate) mod keys;
 pub(crate) mod legacy;
 pub(crate) mod login;
 pub(crate) mod management;
+pub(crate) mod pilot;
 pub(crate) mod refresh;
 pub(crate) mod tokens;

@@ -11,13 +11,18 @@ use crate::{
         cleaning::{RemovedFlows, RemovedTokens},
         management::Page,
     },
-    policy::{self, Clean},
+    policy::{self, Clean, IssuePilotToken},
     store::StoredToken,
 };
 
 /// The permit of whoever asks for cleaning.
 pub(super) fn cleaner<T>(request: &Request<T>) -> Result<Clean, Status> {
     policy::clean(&*diracx_server::identity(request)?).map_err(to_status)
+}
+
+/// The permit of whoever asks for the token of a pilot.
+pub(super) fn issuer<T>(request: &Request<T>) -> Result<IssuePilotToken, Status> {
+    policy::issue_pilot_token(&*diracx_server::identity(request)?).map_err(to_status)
 }
 
 impl From<Page> for pb::ListRefreshTokensResponse {

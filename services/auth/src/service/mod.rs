@@ -15,7 +15,7 @@ use crate::{
         authorization::{self, Ask},
         cleaning, component, device, keys, legacy,
         login::Callback,
-        management as tokens_of, refresh,
+        management as tokens_of, pilot, refresh,
         tokens::Tokens,
     },
 };
@@ -178,6 +178,17 @@ impl AuthService for Auth {
         let issued = answer("component token", component::issue(&self.0, &component, &assertion))?;
         let expires_in = Some(span(issued.expires_in));
         Ok(Response::new(pb::IssueComponentTokenResponse { access_token: issued.access_token, expires_in }))
+    }
+
+    async fn issue_pilot_token(
+        &self,
+        request: Request<pb::IssuePilotTokenRequest>,
+    ) -> Result<Response<pb::IssuePilotTokenResponse>, Status> {
+        let permit = management::issuer(&request)?;
+        let pb::IssuePilotTokenRequest { vo, pilot_stamp } = request.into_inner();
+        let issued = answer("pilot token", pilot::issue(&self.0, &vo, &pilot_stamp, &permit))?;
+        let expires_in = Some(span(issued.expires_in));
+        Ok(Response::new(pb::IssuePilotTokenResponse { access_token: issued.access_token, expires_in }))
     }
 
     async fn list_refresh_tokens(

@@ -14,6 +14,7 @@ mod issuers;
 mod legacy;
 mod management;
 mod metadata;
+mod pilot;
 mod refresh;
 mod sessions;
 mod world;

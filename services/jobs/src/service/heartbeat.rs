@@ -28,7 +28,7 @@ pub(super) async fn send_heartbeats(
     let acknowledges = !request.auto_acknowledge;
     let beats = decode(request.heartbeats).map_err(to_status)?;
     let asked: Vec<JobId> = beats.iter().map(|beat| beat.job).collect();
-    let permit = policy::manage(&*deps.store, &identity, asked).await.map_err(to_status)?;
+    let permit = policy::manage(deps, &identity, asked).await.map_err(to_status)?;
     let heartbeats = Heartbeats { beats, acknowledges, at: deps.clock.now() };
     let config = deps.config.current().map_err(to_status)?;
     let heard = deps.store.hear(crate::deadline(), heartbeats, config).await.map_err(to_status)?;
@@ -52,7 +52,7 @@ pub(super) async fn acknowledge_commands(
         return Err(to_status(Invalid::field("acknowledgements", problem)));
     }
     let jobs = acknowledgements.iter().map(|acknowledgement| JobId(acknowledgement.job_id)).collect();
-    policy::manage(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    policy::manage(deps, &identity, jobs).await.map_err(to_status)?;
     let mut keys = Vec::with_capacity(acknowledgements.len());
     let mut outcomes = Vec::with_capacity(acknowledgements.len());
     for (i, pb::CommandAcknowledgement { job_id, command_id }) in acknowledgements.into_iter().enumerate() {

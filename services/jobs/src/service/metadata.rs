@@ -42,7 +42,7 @@ pub(super) async fn patch_job_metadata(
         policy::give_away(&identity).map_err(to_status)?;
     }
     let jobs = patches.iter().map(|patch| patch.job).collect();
-    let permit = policy::manage(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    let permit = policy::manage(deps, &identity, jobs).await.map_err(to_status)?;
     let outcomes = metadata::patch(deps, permit, patches).await.map_err(to_status)?;
     let outcomes = outcomes
         .into_iter()
@@ -66,7 +66,7 @@ pub(super) async fn get_job_parameters(
         return Err(to_status(Invalid::field("names", problem)));
     }
     let names: BTreeSet<String> = names.into_iter().collect();
-    let permit = policy::read(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    let permit = policy::read(deps, &identity, jobs).await.map_err(to_status)?;
     let outcomes = metadata::parameters(deps, permit, names).await.map_err(to_status)?;
     let outcomes = outcomes
         .into_iter()

@@ -92,7 +92,7 @@ pub(super) async fn get_job_descriptions(
 ) -> Result<Response<pb::GetJobDescriptionsResponse>, Status> {
     let identity = identity(&request)?;
     let jobs = job_ids("job_ids", &request.into_inner().job_ids).map_err(to_status)?;
-    let permit = policy::read(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    let permit = policy::read(deps, &identity, jobs).await.map_err(to_status)?;
     let jobs = permit.into_jobs();
     let mut found = deps.store.descriptions(crate::deadline(), jobs.clone()).await.map_err(to_status)?;
     let outcomes = jobs
@@ -116,7 +116,7 @@ pub(super) async fn get_job_histories(
 ) -> Result<Response<pb::GetJobHistoriesResponse>, Status> {
     let identity = identity(&request)?;
     let jobs = job_ids("job_ids", &request.into_inner().job_ids).map_err(to_status)?;
-    let permit = policy::read(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    let permit = policy::read(deps, &identity, jobs).await.map_err(to_status)?;
     let jobs = permit.into_jobs();
     let found = deps.store.histories(crate::deadline(), jobs.clone()).await.map_err(to_status)?;
     let outcomes = jobs

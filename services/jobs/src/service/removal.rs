@@ -13,7 +13,7 @@ pub(super) async fn remove_jobs(
 ) -> Result<Response<pb::RemoveJobsResponse>, Status> {
     let identity = identity(&request)?;
     let jobs = job_ids("job_ids", &request.into_inner().job_ids).map_err(to_status)?;
-    let permit = policy::manage(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    let permit = policy::manage(deps, &identity, jobs).await.map_err(to_status)?;
     let removed = removal::remove(deps, permit).await.map_err(to_status)?;
     let outcomes =
         removed.into_iter().map(|job| pb::RemoveJobOutcome { job_id: job.get(), error: None }).collect();

@@ -24,7 +24,7 @@ pub(super) async fn reschedule_jobs(
     if let Some((i, job)) = jobs.iter().enumerate().find(|(_, job)| !seen.insert(**job)) {
         return Err(to_status(Invalid::field(format!("job_ids[{i}]"), format!("{job} is there twice"))));
     }
-    let permit = policy::manage(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    let permit = policy::manage(deps, &identity, jobs).await.map_err(to_status)?;
     let reset = reset_counters.then(|| policy::reset_counters(&identity)).transpose().map_err(to_status)?;
     let outcomes = reschedule(deps, permit, reset).await.map_err(to_status)?;
 

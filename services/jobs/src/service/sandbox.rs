@@ -36,7 +36,7 @@ impl Rpcs for SandboxesService {
         let identity = identity(&request)?;
         let request = request.into_inner();
         let job = request.job_id.map(JobId);
-        let permit = policy::announce_sandbox(&*self.deps.store, &identity, job).await.map_err(to_status)?;
+        let permit = policy::announce_sandbox(&self.deps, &identity, job).await.map_err(to_status)?;
         let announcement = announcement(&request).map_err(to_status)?;
         let (pfn, form) = sandbox::announce(&self.deps, permit, announcement).await.map_err(to_status)?;
         let settings = &self.deps.sandboxes;
@@ -54,14 +54,17 @@ impl Rpcs for SandboxesService {
         request: Request<pb::GetSandboxRequest>,
     ) -> Result<Response<pb::GetSandboxResponse>, Status> {
         let identity = identity(&request)?;
-        let pfn = read_pfn("pfn", &request.into_inner().pfn).map_err(to_status)?;
+        let pb::GetSandboxRequest { pfn, job_id } = request.into_inner();
+        let pfn = read_pfn("pfn", &pfn).map_err(to_status)?;
         let settings = &self.deps.sandboxes;
         let element = settings.storage_element.as_str();
         let known = self.deps.store.sandbox(crate::deadline(), element, &pfn).await.map_err(to_status)?;
         let known = known.filter(|known| !known.going);
         let unknown =
             |pfn: &Pfn| Error::SandboxNotFound { pfn: pfn.clone(), storage_element: element.to_owned() };
-        let permit = policy::download_sandbox(&identity, &settings.bucket, pfn, known.as_ref(), unknown)
+        let (deps, job) = (&self.deps, job_id.map(JobId));
+        let permit = policy::download_sandbox(deps, &identity, job, pfn, known.as_ref(), unknown)
+            .await
             .map_err(to_status)?;
         let url = sandbox::locate(&self.deps, permit).await.map_err(to_status)?;
         Ok(Response::new(pb::GetSandboxResponse { url, expires_in: Some(validity(&self.deps)) }))
@@ -78,7 +81,7 @@ impl Rpcs for SandboxesService {
             number => Some(sandbox_type("type", number).map_err(to_status)?),
         };
         let jobs = job_ids("job_ids", &request.job_ids).map_err(to_status)?;
-        let permit = policy::read(&*self.deps.store, &identity, jobs).await.map_err(to_status)?;
+        let permit = policy::read(&self.deps, &identity, jobs).await.map_err(to_status)?;
         let found = sandbox::list(&self.deps, permit).await.map_err(to_status)?;
         let outcomes = found.into_iter().map(|(job, found)| listed(job, found, only)).collect();
         Ok(Response::new(pb::ListJobSandboxesResponse { outcomes }))
@@ -91,7 +94,7 @@ impl Rpcs for SandboxesService {
         let identity = identity(&request)?;
         let assignments = assignments(request.into_inner()).map_err(to_status)?;
         let jobs = assignments.iter().map(|assignment| assignment.job).collect();
-        let permit = policy::assign_sandboxes(&*self.deps.store, &identity, jobs).await.map_err(to_status)?;
+        let permit = policy::assign_sandboxes(&self.deps, &identity, jobs).await.map_err(to_status)?;
         let outcomes = sandbox::assign(&self.deps, permit, assignments).await.map_err(to_status)?;
         let outcomes = outcomes
             .into_iter()
@@ -109,7 +112,7 @@ impl Rpcs for SandboxesService {
     ) -> Result<Response<pb::UnassignSandboxesResponse>, Status> {
         let identity = identity(&request)?;
         let jobs = job_ids("job_ids", &request.into_inner().job_ids).map_err(to_status)?;
-        let permit = policy::manage(&*self.deps.store, &identity, jobs).await.map_err(to_status)?;
+        let permit = policy::manage(&self.deps, &identity, jobs).await.map_err(to_status)?;
         let jobs = sandbox::unassign(&self.deps, permit).await.map_err(to_status)?;
         let outcomes = jobs
             .into_iter()

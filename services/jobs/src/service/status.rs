@@ -34,7 +34,7 @@ pub(super) async fn set_job_statuses(
     let latest = deps.clock.now() + AHEAD;
     let updates = decode(request.into_inner(), latest).map_err(to_status)?;
     let jobs = updates.jobs.iter().map(|(job, _)| *job).collect();
-    let permit = policy::manage(&*deps.store, &identity, jobs).await.map_err(to_status)?;
+    let permit = policy::manage(deps, &identity, jobs).await.map_err(to_status)?;
     let outcomes = logic::status::apply(deps, permit, updates).await.map_err(to_status)?;
     let outcomes = outcomes
         .into_iter()

@@ -21,6 +21,8 @@ use diracx_testkit::{MockClock, TestDatabase, TestIssuer};
 use serde_json::json;
 use tonic::Status;
 
+use crate::fleet::Fleet;
+
 pub(crate) const HELLO: &str = r#"Executable = "/bin/echo"; Arguments = "hello"; JobName = "greeting";"#;
 
 pub(crate) struct Jobs {
@@ -31,6 +33,8 @@ pub(crate) struct Jobs {
     pub(crate) databases: JobDatabases,
     pub(crate) clock: Arc<MockClock>,
     pub(crate) deps: Deps,
+    /// The pilots service next door.
+    pub(crate) fleet: Fleet,
     issuer: TestIssuer,
     _db: TestDatabase,
 }
@@ -50,6 +54,12 @@ fn config() -> Config {
 
 impl Jobs {
     pub(crate) async fn start(db: TestDatabase) -> Self {
+        Self::start_with(db, true).await
+    }
+
+    /// Where users with `GenericPilot` may, or may not, manage every job of their VO.
+    pub(crate) async fn start_with(db: TestDatabase, generic_pilots_manage_vo_jobs: bool) -> Self {
+        let fleet = Fleet::default();
         let databases = JobDatabases {
             job_db: db.url("JobDB").await,
             job_logging_db: db.url("JobLoggingDB").await,
@@ -71,7 +81,8 @@ impl Jobs {
             config: ConfigFollower::fixed(config()),
             clock: clock.clone(),
             most_jobs_at_once: 20,
-            pilots: None,
+            pilots: Some(fleet.channel()),
+            generic_pilots_manage_vo_jobs,
         };
         let stack = Stack {
             access: Arc::new(diracx_jobs::access().unwrap()),
@@ -83,7 +94,7 @@ impl Jobs {
         let channel = in_process(diracx_jobs::service(deps.clone(), &stack));
         let client = JobsServiceClient::new(channel.clone());
         let sandboxes = SandboxesServiceClient::new(channel);
-        Self { client, sandboxes, directory, databases, clock, deps, issuer, _db: db }
+        Self { client, sandboxes, directory, databases, clock, deps, fleet, issuer, _db: db }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -94,7 +105,14 @@ impl Jobs {
         self.now() + TimeDelta::seconds(seconds)
     }
 
+    /// A request of somebody of the testkit, or of the pilot `pilot:<vo>:<stamp>`.
     pub(crate) fn request<T>(&self, who: &str, message: T) -> tonic::Request<T> {
+        if let Some((vo, stamp)) = who.strip_prefix("pilot:").and_then(|pilot| pilot.split_once(':')) {
+            let mut request = tonic::Request::new(message);
+            let token = self.issuer.pilot(vo, stamp).unwrap();
+            request.metadata_mut().insert("authorization", token.bearer().parse().unwrap());
+            return request;
+        }
         self.issuer.actor(who).unwrap().request(message).unwrap()
     }
 

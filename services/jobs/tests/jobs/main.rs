@@ -2,10 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
 
+mod fleet;
 mod harness;
 mod heartbeat;
 mod metadata;
 mod pages;
+mod pilots;
 mod plans;
 mod query;
 mod removal;

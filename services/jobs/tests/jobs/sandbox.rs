@@ -52,7 +52,7 @@ impl Jobs {
     }
 
     pub(crate) async fn locate(&self, who: &str, pfn: &str) -> Result<String, Status> {
-        let request = self.request(who, pb::GetSandboxRequest { pfn: pfn.to_owned() });
+        let request = self.request(who, pb::GetSandboxRequest { pfn: pfn.to_owned(), job_id: None });
         Ok(self.sandboxes.clone().get_sandbox(request).await?.into_inner().url)
     }
 

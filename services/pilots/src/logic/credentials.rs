@@ -1,9 +1,13 @@
-//! What pilots may do. This version gives them nothing of their own, so there is nothing to take away yet.
+//! What pilots may do is taken away when they end by somebody's wish.
 
+use super::secrets;
 use crate::{Deps, error::Result, store::KnownPilot};
 
-/// Takes away what these pilots may do. Taking it away twice is harmless.
-#[expect(clippy::unused_async, reason = "what pilots get will be kept in the database")]
-pub async fn revoke(_deps: &Deps, _pilots: &[&KnownPilot]) -> Result<()> {
-    Ok(())
+/// Takes away what these pilots may do: secrets bound to them, and refresh tokens. Taking it away twice is harmless.
+pub async fn revoke(deps: &Deps, pilots: &[&KnownPilot], by: &str) -> Result<()> {
+    if pilots.is_empty() {
+        return Ok(());
+    }
+    let stamps = pilots.iter().map(|pilot| pilot.stamp.clone()).collect();
+    secrets::revoke_pilots(deps, stamps, by).await.map(drop)
 }

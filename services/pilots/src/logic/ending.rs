@@ -28,7 +28,7 @@ pub async fn kill(
     let seen = |stamp: &PilotStamp| known.get(stamp).filter(|pilot| permit.scope().has(&pilot.vo));
     let alive: Vec<&KnownPilot> =
         pilots.iter().filter_map(seen).filter(|pilot| !pilot.status.is_final()).collect();
-    credentials::revoke(deps, &alive).await?;
+    credentials::revoke(deps, &alive, permit.by()).await?;
     let current = links::current_jobs(deps, &alive).await?;
     let to_kill: BTreeMap<JobId, String> = alive
         .iter()
@@ -56,10 +56,10 @@ pub async fn forget(
     permit: ForgetPilots,
     pilots: Vec<PilotStamp>,
 ) -> Result<Vec<(PilotStamp, Result<()>)>> {
-    if permit.forced() {
-        let known = deps.store.pilots(crate::deadline(), pilots.clone()).await?;
-        credentials::revoke(deps, &known.values().collect::<Vec<_>>()).await?;
-    }
+    // also of those that have ended: whoever is registered with the stamp later must not be taken for them
+    let known = deps.store.pilots(crate::deadline(), pilots.clone()).await?;
+    let going = known.values().filter(|pilot| permit.forced() || pilot.status.is_final());
+    credentials::revoke(deps, &going.collect::<Vec<_>>(), permit.by()).await?;
     let mut outcomes = Vec::with_capacity(pilots.len());
     for some in pilots.chunks(AT_ONCE) {
         let mut kept = deps.store.forget(crate::deadline(), some.to_vec(), permit.forced()).await?;

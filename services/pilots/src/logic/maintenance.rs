@@ -31,7 +31,7 @@ pub async fn give_up_silent(deps: &Deps, _: &Maintain, count: usize) -> Result<G
     if !alive.is_empty() {
         deps.store.heard_of(crate::deadline(), signs).await?;
     }
-    credentials::revoke(deps, &given_up).await?;
+    credentials::revoke(deps, &given_up, "tasks").await?;
     let ids = given_up.iter().map(|pilot| pilot.id).collect();
     let reason = format!("No sign of life since {}", since.format("%Y-%m-%d %H:%M:%S"));
     let pilots = deps.store.give_up(crate::deadline(), ids, since, reason, now).await?;
@@ -62,11 +62,16 @@ async fn signs_of_life(
 pub struct Forgotten {
     /// Pilots.
     pub pilots: usize,
+    /// Secrets and refresh tokens.
+    pub credentials: usize,
+    /// Lines of logs.
+    pub log_lines: usize,
     /// No more of it.
     pub done: bool,
 }
 
-/// Forgets up to `count` pilots that ended longer ago than pilots are remembered, and what came of old calls.
+/// Forgets up to `count` pilots that ended longer ago than pilots are remembered, what came of old calls, and up to
+/// `count` secrets, refresh tokens and lines of logs each that are too old.
 pub async fn forget_old(deps: &Deps, _: &Maintain, count: usize) -> Result<Forgotten> {
     let now = deps.clock.now();
     let (ended, aborted) = (now - deps.lives.retention, now - deps.lives.aborted_retention);
@@ -74,5 +79,9 @@ pub async fn forget_old(deps: &Deps, _: &Maintain, count: usize) -> Result<Forgo
     if pilots > 0 {
         tracing::info!(pilot.count = pilots, "forgot {pilots} pilots that had ended");
     }
-    Ok(Forgotten { pilots, done: pilots < count })
+    let credentials = deps.store.clean_credentials(crate::deadline(), now, count).await?;
+    let kept_since = now - deps.credentials.log_retention;
+    let log_lines = deps.store.clean_logs(crate::deadline(), kept_since, count).await?;
+    let done = pilots < count && credentials < count && log_lines < count;
+    Ok(Forgotten { pilots, credentials, log_lines, done })
 }

@@ -35,6 +35,11 @@ pub struct PilotChange {
 }
 
 impl PilotChange {
+    /// Whether it says where the pilot is: credentials are bound to that.
+    pub fn moves(&self) -> bool {
+        self.grid_site.is_some() || self.destination_site.is_some()
+    }
+
     /// Whether nothing changes.
     pub fn is_empty(&self) -> bool {
         *self == Self::default()

@@ -1,24 +1,33 @@
 //! What becomes of pilots that somebody names.
 
-use std::{fmt::Write, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt::Write,
+    sync::Arc,
+};
 
+use chrono::TimeDelta;
+use diracx_core::PilotStamp;
 use diracx_server::Identity;
 use sha2::{Digest, Sha256};
 
+use super::secrets::{self, Told};
 use crate::{
-    Deps,
+    Deps, audit,
     error::{Error, Result},
-    policy::RegisterPilots,
-    store::registration::{Call, NewPilot, Registration},
+    policy::{AdministerCredentials, RegisterPilots},
+    store::registration::{Call, Made, NewPilot, Registration},
 };
 
-/// Registers pilots; one outcome for each, in their order. A repetition of a call gets what the first one got.
+/// Registers pilots; one outcome for each, in their order, with its secret if they are to have some. A repetition of a
+/// call gets what the first one got, but for the secrets.
 pub async fn register(
     deps: &Deps,
     permit: RegisterPilots,
     pilots: Vec<NewPilot>,
     call: Option<Call>,
-) -> Result<Vec<Result<()>>> {
+    secrets: Option<(TimeDelta, AdministerCredentials)>,
+) -> Result<Vec<Result<Option<Told>>>> {
     let config = deps.config.current()?;
     let refused: Vec<Option<Error>> = pilots
         .iter()
@@ -33,19 +42,36 @@ pub async fn register(
         .filter(|(_, refused)| refused.is_none())
         .map(|(pilot, _)| pilot.clone())
         .collect();
-    let taken = if good.is_empty() {
-        Default::default()
-    } else {
-        let registration = Registration { pilots: good, at: deps.clock.now(), call };
-        deps.store.register(crate::deadline(), registration).await?.taken
+    let (kept, told) = match &secrets {
+        None => (Vec::new(), Vec::new()),
+        Some((lifetime, permit)) => {
+            let pilots = good.iter().map(|pilot| (&pilot.stamp, pilot.vo.as_str()));
+            secrets::of_pilots(deps, permit, *lifetime, pilots)?.into_iter().unzip()
+        }
     };
+    let stamps: Vec<PilotStamp> = good.iter().map(|pilot| pilot.stamp.clone()).collect();
+    let made = if good.is_empty() {
+        Made { taken: BTreeSet::new(), repeated: false }
+    } else {
+        let registration =
+            Registration { pilots: good, secrets: kept.clone().into(), at: deps.clock.now(), call };
+        deps.store.register(crate::deadline(), registration).await?
+    };
+    let Made { taken, repeated } = made;
+    // a repetition registers nothing, and gives no secrets again
+    let told = if repeated { Vec::new() } else { told };
+    if let Some((_, permit)) = secrets.filter(|_| !repeated) {
+        let bound = kept.into_iter().zip(&stamps).filter(|(_, stamp)| !taken.contains(*stamp));
+        audit::secrets_made(&bound.map(|(secret, _)| secret).collect::<Vec<_>>(), &permit);
+    }
+    let mut told: BTreeMap<PilotStamp, Told> = stamps.into_iter().zip(told).collect();
     Ok(pilots
         .into_iter()
         .zip(refused)
         .map(|(pilot, refused)| match refused {
             Some(error) => Err(error),
             None if taken.contains(&pilot.stamp) => Err(Error::PilotExists(pilot.stamp)),
-            None => Ok(()),
+            None => Ok(told.remove(&pilot.stamp)),
         })
         .collect())
 }

@@ -32,11 +32,15 @@ pub(super) async fn clean_pilots(
     let count = batch_size(request.into_inner().batch_size).map_err(to_status)?;
     let forgotten = maintenance::forget_old(deps, &permit, count).await.map_err(to_status)?;
     Ok(Response::new(pb::CleanPilotsResponse {
-        removed_pilots: i64::try_from(forgotten.pilots).unwrap_or(i64::MAX),
-        removed_credentials: 0,
-        removed_log_lines: 0,
+        removed_pilots: count_of(forgotten.pilots),
+        removed_credentials: count_of(forgotten.credentials),
+        removed_log_lines: count_of(forgotten.log_lines),
         done: forgotten.done,
     }))
+}
+
+fn count_of(removed: usize) -> i64 {
+    i64::try_from(removed).unwrap_or(i64::MAX)
 }
 
 /// 0 is the usual size, less is refused.

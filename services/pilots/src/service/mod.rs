@@ -1,9 +1,12 @@
 //! The rpcs of `PilotsService`: decode, authorise, act, encode.
 
+mod credentials;
 mod ending;
 mod links;
+mod log;
 mod maintenance;
 mod metadata;
+mod pilot_token;
 mod query;
 mod registration;
 mod search_stream;
@@ -16,7 +19,7 @@ use diracx_proto::{
     Invalid,
     pilots::v1::{self as pb, pilots_service_server::PilotsService},
 };
-use tonic::{Request, Response, Status, codegen::BoxStream};
+use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 
 use crate::Deps;
 
@@ -35,6 +38,55 @@ impl PilotsService for Service {
         request: Request<pb::RegisterPilotsRequest>,
     ) -> Result<Response<pb::RegisterPilotsResponse>, Status> {
         registration::register_pilots(&self.deps, request).await
+    }
+
+    async fn create_pilot_secrets(
+        &self,
+        request: Request<pb::CreatePilotSecretsRequest>,
+    ) -> Result<Response<pb::CreatePilotSecretsResponse>, Status> {
+        credentials::create_pilot_secrets(&self.deps, request).await
+    }
+
+    async fn list_pilot_secrets(
+        &self,
+        request: Request<pb::ListPilotSecretsRequest>,
+    ) -> Result<Response<pb::ListPilotSecretsResponse>, Status> {
+        credentials::list_pilot_secrets(&self.deps, request).await
+    }
+
+    async fn revoke_pilot_credentials(
+        &self,
+        request: Request<pb::RevokePilotCredentialsRequest>,
+    ) -> Result<Response<pb::RevokePilotCredentialsResponse>, Status> {
+        credentials::revoke_pilot_credentials(&self.deps, request).await
+    }
+
+    async fn get_pilot_token(
+        &self,
+        request: Request<pb::GetPilotTokenRequest>,
+    ) -> Result<Response<pb::GetPilotTokenResponse>, Status> {
+        pilot_token::get_pilot_token(&self.deps, request).await
+    }
+
+    async fn get_pilot_info(
+        &self,
+        request: Request<pb::GetPilotInfoRequest>,
+    ) -> Result<Response<pb::GetPilotInfoResponse>, Status> {
+        pilot_token::get_pilot_info(&request)
+    }
+
+    async fn append_pilot_log(
+        &self,
+        request: Request<Streaming<pb::AppendPilotLogRequest>>,
+    ) -> Result<Response<pb::AppendPilotLogResponse>, Status> {
+        log::append_pilot_log(&self.deps, request).await
+    }
+
+    async fn read_pilot_log(
+        &self,
+        request: Request<pb::ReadPilotLogRequest>,
+    ) -> Result<Response<BoxStream<pb::ReadPilotLogResponse>>, Status> {
+        log::read_pilot_log(&self.deps, request).await
     }
 
     async fn search_pilots(

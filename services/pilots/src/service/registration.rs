@@ -6,7 +6,11 @@ use diracx_server::{identity, to_status};
 use prost::Message;
 use tonic::{Request, Response, Status};
 
-use super::{bounded, distinct, fitting};
+use super::{
+    bounded,
+    credentials::{self, read_span},
+    distinct, fitting,
+};
 use crate::{Deps, logic::registration, policy, store::registration::NewPilot};
 
 /// How long an identity of a call may be, in characters.
@@ -21,11 +25,19 @@ pub(super) async fn register_pilots(
     let permit = policy::register(&identity, request.pilots.len()).map_err(to_status)?;
     let digest = pb::RegisterPilotsRequest { request_id: String::new(), ..request.clone() }.encode_to_vec();
     let request_id = request.request_id.clone();
+    let secrets = match &request.secret_lifetime {
+        None => None,
+        Some(lifetime) => {
+            let permit = policy::administer_credentials(&identity).map_err(to_status)?;
+            let lifetime = read_span("secret_lifetime", lifetime).map_err(to_status)?;
+            Some((lifetime, permit))
+        }
+    };
     let pilots = decode(request).map_err(to_status)?;
     let call = (!request_id.is_empty()).then(|| registration::call(&identity, &request_id, &digest));
 
     let stamps: Vec<PilotStamp> = pilots.iter().map(|pilot| pilot.stamp.clone()).collect();
-    let outcomes = registration::register(deps, permit, pilots, call).await.map_err(to_status)?;
+    let outcomes = registration::register(deps, permit, pilots, call, secrets).await.map_err(to_status)?;
     let known = outcomes.iter().filter(|outcome| outcome.is_ok()).count();
     tracing::info!(pilot.count = known, "registered {known} of {} pilots", outcomes.len());
     let outcomes = stamps
@@ -34,7 +46,10 @@ pub(super) async fn register_pilots(
         .map(|(stamp, outcome)| pb::RegisterPilotOutcome {
             pilot_stamp: stamp.to_string(),
             result: Some(match outcome {
-                Ok(()) => pb::register_pilot_outcome::Result::Pilot(pb::RegisteredPilot { secret: None }),
+                Ok(secret) => {
+                    let secret = secret.map(credentials::encode);
+                    pb::register_pilot_outcome::Result::Pilot(pb::RegisteredPilot { secret })
+                }
                 Err(error) => pb::register_pilot_outcome::Result::Error(of_item(&to_status(error))),
             }),
         })
@@ -43,9 +58,6 @@ pub(super) async fn register_pilots(
 }
 
 fn decode(request: pb::RegisterPilotsRequest) -> Result<Vec<NewPilot>, Invalid> {
-    if request.secret_lifetime.is_some() {
-        return Err(Invalid::field("secret_lifetime", "is not served in this version: there are no secrets"));
-    }
     fitting("request_id", LONGEST_REQUEST_ID, &request.request_id)?;
     bounded("pilots", request.pilots.len())?;
     let stamps = request.pilots.iter().map(|pilot| &pilot.pilot_stamp);

@@ -3,7 +3,10 @@
 //! The contract has a part, and a file, for each kind of work; `sql/` keeps it in DIRAC's tables and in a few of ours.
 
 pub mod change;
+pub mod credential;
 pub mod link;
+pub mod log;
+pub mod own_schema;
 pub mod query;
 pub mod registration;
 pub mod removal;
@@ -17,7 +20,9 @@ use diracx_db::{DbResult, DbUrl, DbUrls, Deadline, Migrations};
 
 pub use self::{
     change::ChangeStore,
+    credential::CredentialStore,
     link::{Link, LinkStore},
+    log::LogStore,
     query::{KnownPilot, QueryStore},
     registration::{Call, Made, NewPilot, Registration, RegistrationStore},
     removal::RemovalStore,
@@ -29,7 +34,9 @@ mod sqlite;
 
 /// What is kept of pilots.
 #[async_trait]
-pub trait PilotStore: RegistrationStore + QueryStore + ChangeStore + LinkStore + RemovalStore {
+pub trait PilotStore:
+    RegistrationStore + QueryStore + ChangeStore + LinkStore + RemovalStore + CredentialStore + LogStore
+{
     /// Asks the database for a sign of life.
     async fn ping(&self, deadline: Deadline) -> DbResult<()>;
 }

@@ -7,6 +7,7 @@ use chrono::{DateTime, Utc};
 use diracx_core::{PilotStamp, PilotStatus};
 use diracx_db::Deadline;
 
+use super::credential::NewSecret;
 use crate::error::Result;
 
 /// A pilot to be known.
@@ -42,6 +43,8 @@ pub struct Call {
 pub struct Registration {
     /// Which; each stamp once.
     pub pilots: Arc<[NewPilot]>,
+    /// A secret for each, in the same order; or none. Those of stamps that others have are not kept.
+    pub secrets: Arc<[NewSecret]>,
     /// When they were named.
     pub at: DateTime<Utc>,
     /// Identifies the call for a repetition.

@@ -18,7 +18,7 @@ diesel::table! {
         #[sql_name = "PilotStamp"]
         pilot_stamp -> Text,
         #[sql_name = "VO"]
-        vo -> Text,
+        vo -> Nullable<Text>,
         #[sql_name = "SubmissionTime"]
         submission_time -> Nullable<Timestamp>,
         #[sql_name = "LastUpdateTime"]

@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
+use diracx_auth::{AuthDb, StateKey, settings::AuthSettings};
 use diracx_client::{AnyChannel, Caller, ConfigFollower, in_process};
 use diracx_core::{
-    Clock,
+    Clock, JobStatus, PilotStatus,
     config::Config,
     search::{Cell, Filter},
 };
@@ -17,13 +18,14 @@ use diracx_jobs::{
 };
 use diracx_pilots::{
     Deps,
-    settings::{Lives, open_store},
+    settings::{CredentialSettings, Lives, open_store},
 };
 use diracx_proto::{
-    jobs::v1::jobs_service_client::JobsServiceClient,
+    jobs::v1::{self as jobs, jobs_service_client::JobsServiceClient},
     pilots::v1::{
         self as pb, pilots_service_client::PilotsServiceClient, register_pilot_outcome::Result as Outcome,
     },
+    time::timestamp,
 };
 use diracx_server::{
     AccessTable, Stack, limits::Limits, status::StatusInfo, telemetry::Metrics, token::OwnToken,
@@ -37,7 +39,6 @@ pub(crate) struct Pilots {
     pub(crate) client: PilotsServiceClient<AnyChannel>,
     pub(crate) jobs: JobsServiceClient<AnyChannel>,
     pub(crate) database: DbUrl,
-    pub(crate) job_db: DbUrl,
     pub(crate) clock: Arc<MockClock>,
     pub(crate) deps: Deps,
     issuer: TestIssuer,
@@ -80,7 +81,7 @@ impl Pilots {
         let store = open_jobs(&databases).await.unwrap();
         let directory = tempfile::tempdir().unwrap();
         let sandboxes = SandboxSettings::in_directory(directory.path());
-        let jobs = diracx_jobs::Deps {
+        let job_deps = diracx_jobs::Deps {
             feed: Feed::start(store.clone(), clock.clone()),
             store,
             bytes: sandboxes.open(clock.clone()).await.unwrap(),
@@ -89,29 +90,56 @@ impl Pilots {
             clock: clock.clone(),
             most_jobs_at_once: 20,
             pilots: None,
+            generic_pilots_manage_vo_jobs: true,
         };
-        let jobs = in_process(diracx_jobs::service(jobs, &stack(diracx_jobs::access().unwrap())));
+        let jobs = in_process(diracx_jobs::service(job_deps, &stack(diracx_jobs::access().unwrap())));
+
+        let auth_db = AuthDb::open(&db.url("AuthDB").await, 4).await.unwrap();
+        let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
+        let follower = ConfigFollower::fixed(config());
+        let auth_settings = AuthSettings::new(key);
+        let auth = diracx_auth::Deps::new(
+            auth_db,
+            follower,
+            clock.clone(),
+            auth_settings,
+            issuer.settings().clone(),
+        );
+        let auth = in_process(diracx_auth::service(auth.unwrap(), &stack(diracx_auth::access().unwrap())));
 
         let token = OwnToken::from(issuer.component(diracx_pilots::COMPONENT));
+        let caller = Caller::default().token(move || token.clone().of_a_call());
         let deps = Deps {
             store: open_store(&database, 16, true).await.unwrap(),
             config: ConfigFollower::fixed(config()),
-            jobs: Caller::default().token(move || token.clone().of_a_call()).on(jobs.clone()),
+            jobs: caller.clone().on(jobs.clone()),
+            auth: caller.on(auth),
             clock: clock.clone(),
             lives: Lives::default(),
+            credentials: CredentialSettings::new("pepper of a test".repeat(2).parse().unwrap()),
         };
-        let service = diracx_pilots::service(deps.clone(), &stack(diracx_pilots::access().unwrap()));
         Self {
-            client: PilotsServiceClient::new(in_process(service)),
+            client: serve(deps.clone(), &issuer),
             jobs: JobsServiceClient::new(jobs),
             database,
-            job_db: databases.job_db,
             clock,
             deps,
             issuer,
             _sandboxes: directory,
             _db: db,
         }
+    }
+
+    /// The same service after something about it was changed.
+    pub(crate) fn changed(&self, change: impl FnOnce(&mut Deps)) -> PilotsServiceClient<AnyChannel> {
+        let mut deps = self.deps.clone();
+        change(&mut deps);
+        serve(deps, &self.issuer)
+    }
+
+    /// From now on the jobs service is somebody else.
+    pub(crate) fn jobs_are_away(&mut self, away: AnyChannel) {
+        self.client = self.changed(|deps| deps.jobs = away);
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {
@@ -122,8 +150,14 @@ impl Pilots {
         self.clock.advance(by);
     }
 
-    /// A request of somebody: a person by role, or a component.
+    /// A request of somebody: a person by role, a component, or a pilot as `pilot:<vo>:<stamp>`.
     pub(crate) fn request<T>(&self, who: &str, message: T) -> tonic::Request<T> {
+        if let Some((vo, stamp)) = who.strip_prefix("pilot:").and_then(|pilot| pilot.split_once(':')) {
+            let mut request = tonic::Request::new(message);
+            let token = self.issuer.pilot(vo, stamp).unwrap();
+            request.metadata_mut().insert("authorization", token.bearer().parse().unwrap());
+            return request;
+        }
         if let Some(component) = who.strip_prefix("component ") {
             let mut request = tonic::Request::new(message);
             let token = self.issuer.component(component).get().unwrap();
@@ -189,6 +223,159 @@ impl Pilots {
             .unwrap();
         rows(found).into_iter().next().unwrap_or_default()
     }
+}
+
+fn serve(deps: Deps, issuer: &TestIssuer) -> PilotsServiceClient<AnyChannel> {
+    let stack = Stack {
+        access: Arc::new(diracx_pilots::access().unwrap()),
+        verifier: issuer.verifier(),
+        gate: VersionGate::new("0.0.1a1".parse().unwrap()),
+        limits: Limits::default(),
+        metrics: Metrics::default(),
+    };
+    PilotsServiceClient::new(in_process(diracx_pilots::service(deps, &stack)))
+}
+
+/// Patches of pilots, jobs that they run, and their end.
+impl Pilots {
+    /// Patches pilots; for each the sentence of its error, if there is one.
+    pub(crate) async fn patch(
+        &self,
+        who: &str,
+        patches: Vec<pb::PilotMetadataPatch>,
+        how: impl FnOnce(&mut pb::PatchPilotMetadataRequest),
+    ) -> Result<Vec<Option<String>>, Status> {
+        let mut request = pb::PatchPilotMetadataRequest { patches, ..Default::default() };
+        how(&mut request);
+        let answer = self.client.clone().patch_pilot_metadata(self.request(who, request)).await?;
+        Ok(answer.into_inner().outcomes.into_iter().map(|outcome| Some(outcome.error?.message)).collect())
+    }
+
+    /// Moves a pilot.
+    pub(crate) async fn becomes(&self, stamp: &str, status: PilotStatus) {
+        let outcomes =
+            self.patch("service_admin", vec![to(stamp, status)], |request| request.force = true).await;
+        assert_eq!(outcomes.unwrap(), [None]);
+    }
+
+    /// A job of alice that a pilot runs.
+    pub(crate) async fn job_running_on(&self, stamp: &str) -> i64 {
+        let request = jobs::SubmitJobsRequest {
+            jdls: vec![r#"Executable = "/bin/echo";"#.to_owned()],
+            request_id: String::new(),
+        };
+        let submitted =
+            self.jobs.clone().submit_jobs(self.request("alice", request)).await.unwrap().into_inner();
+        let job = submitted.jobs[0].job_id;
+        self.job_becomes(job, JobStatus::Running).await;
+        self.assign(stamp, &[job]).await.unwrap();
+        job
+    }
+
+    /// Moves a job.
+    pub(crate) async fn job_becomes(&self, job: i64, status: JobStatus) {
+        let record = jobs::StatusRecord {
+            time: Some(timestamp(self.now())),
+            status: Some(jobs::JobStatus::from(status).into()),
+            source: "test".to_owned(),
+            ..Default::default()
+        };
+        let updates = vec![jobs::JobStatusUpdates { job_id: job, records: vec![record] }];
+        let request = jobs::SetJobStatusesRequest { updates, force: true };
+        self.jobs.clone().set_job_statuses(self.request("admin", request)).await.unwrap();
+    }
+
+    /// Where a job is.
+    pub(crate) async fn job_status(&self, job: i64) -> String {
+        let request = jobs::SearchJobsRequest {
+            search: Some(vec![Filter::equals("JobID", job.to_string())].into()),
+            read_mask: vec!["Status".into()],
+            ..Default::default()
+        };
+        let found = self.jobs.clone().search_jobs(self.request("admin", request)).await.unwrap().into_inner();
+        table_rows(found.table.unwrap()).remove(0).remove(0)
+    }
+
+    pub(crate) async fn assign(&self, stamp: &str, jobs: &[i64]) -> Result<(), Status> {
+        let request = pb::AssignJobsToPilotRequest {
+            pilot_stamp: stamp.into(),
+            job_ids: jobs.to_vec(),
+            start_time: None,
+        };
+        self.client.clone().assign_jobs_to_pilot(self.request("component jobs", request)).await.map(drop)
+    }
+
+    /// The jobs of pilots, as somebody sees them.
+    pub(crate) async fn jobs_of(
+        &self,
+        who: &str,
+        stamps: &[&str],
+    ) -> Result<Vec<(String, Vec<i64>)>, Status> {
+        let pilot_stamps = stamps.iter().map(|stamp| (*stamp).to_owned()).collect();
+        let request = self.request(who, pb::GetPilotJobsRequest { pilot_stamps });
+        let found = self.client.clone().get_pilot_jobs(request).await?.into_inner().pilots;
+        let jobs =
+            |pilot: pb::PilotJobs| (pilot.pilot_stamp, pilot.jobs.iter().map(|job| job.job_id).collect());
+        Ok(found.into_iter().map(jobs).collect())
+    }
+
+    /// The pilots of jobs, as somebody sees them.
+    pub(crate) async fn pilots_of(&self, who: &str, jobs: &[i64]) -> Result<Vec<(i64, Vec<String>)>, Status> {
+        let request = self.request(who, pb::GetJobPilotsRequest { job_ids: jobs.to_vec() });
+        let found = self.client.clone().get_job_pilots(request).await?.into_inner().jobs;
+        let pilots = |job: pb::JobPilots| {
+            (job.job_id, job.pilots.into_iter().map(|pilot| pilot.pilot_stamp).collect())
+        };
+        Ok(found.into_iter().map(pilots).collect())
+    }
+
+    /// Stops pilots; for each the sentence of its error, if there is one.
+    pub(crate) async fn kill(
+        &self,
+        who: &str,
+        stamps: &[&str],
+        reason: &str,
+    ) -> Result<Vec<Option<String>>, Status> {
+        let request = pb::KillPilotsRequest {
+            pilot_stamps: stamps.iter().map(|stamp| (*stamp).to_owned()).collect(),
+            reason: reason.to_owned(),
+        };
+        let answer = self.client.clone().kill_pilots(self.request(who, request)).await?.into_inner();
+        Ok(answer.outcomes.into_iter().map(|outcome| Some(outcome.error?.message)).collect())
+    }
+
+    /// Forgets pilots; for each the sentence of its error, if there is one.
+    pub(crate) async fn delete(
+        &self,
+        who: &str,
+        stamps: &[&str],
+        force: bool,
+    ) -> Result<Vec<Option<String>>, Status> {
+        let request = pb::DeletePilotsRequest {
+            pilot_stamps: stamps.iter().map(|stamp| (*stamp).to_owned()).collect(),
+            force,
+        };
+        let answer = self.client.clone().delete_pilots(self.request(who, request)).await?.into_inner();
+        Ok(answer.outcomes.into_iter().map(|outcome| Some(outcome.error?.message)).collect())
+    }
+
+    pub(crate) async fn declare_stalled(&self, batch_size: i32) -> (Vec<String>, bool) {
+        let request = self.request("component tasks", pb::DeclareStalledPilotsRequest { batch_size });
+        let answer = self.client.clone().declare_stalled_pilots(request).await.unwrap().into_inner();
+        (answer.pilot_stamps, answer.done)
+    }
+
+    pub(crate) async fn clean(&self, batch_size: i32) -> (i64, bool) {
+        let request = self.request("component tasks", pb::CleanPilotsRequest { batch_size });
+        let answer = self.client.clone().clean_pilots(request).await.unwrap().into_inner();
+        (answer.removed_pilots, answer.done)
+    }
+}
+
+/// A patch of a status.
+pub(crate) fn to(stamp: &str, status: PilotStatus) -> pb::PilotMetadataPatch {
+    let status = Some(pb::PilotStatus::from(status).into());
+    pb::PilotMetadataPatch { pilot_stamp: stamp.into(), status, ..Default::default() }
 }
 
 pub(crate) fn pilot(stamp: &str, vo: &str) -> pb::PilotRegistration {

@@ -2,6 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
 
+mod adoption;
+mod audit;
+mod credentials;
+mod ending;
 mod harness;
+mod links;
+mod log;
+mod maintenance;
+mod metadata;
+mod query;
 mod registration;
+mod revocation;
 mod sql;

@@ -2,7 +2,7 @@
 
 use diracx_core::search::Filter;
 use diracx_proto::pilots::v1 as pb;
-use diracx_testkit::{TestDatabase, on_both_backends};
+use diracx_testkit::on_both_backends;
 use tonic::Code;
 
 use crate::{

@@ -9,9 +9,13 @@ use diracx_db::{DbResult, Deadline};
 use super::{Conn, Databases, Tx, dialect, search, summary};
 use crate::store::PilotStore;
 
+mod holder;
 mod link;
+mod log_line;
 mod pilot;
+mod refresh_token;
 mod request;
+mod secret;
 mod stamp;
 mod units;
 

@@ -111,7 +111,7 @@ pub(super) async fn with_stamps(
 }
 
 /// What is read of a pilot that is known.
-type Row = (i64, String, String, String, Option<UtcTime>, Option<UtcTime>);
+type Row = (i64, String, Option<String>, String, Option<UtcTime>, Option<UtcTime>);
 
 /// The columns of a [`Row`].
 const KNOWN: (
@@ -134,7 +134,8 @@ fn read((id, stamp, vo, status, last_update, submission): Row) -> KnownPilot {
     KnownPilot {
         id,
         stamp: PilotStamp::said(stamp),
-        vo,
+        // DIRAC's own column may be empty: such a pilot is nobody's but the administrators'.
+        vo: vo.unwrap_or_default(),
         status: StoredStatus::read(&status),
         last_update: last_update.or(submission).map(UtcTime::utc),
     }

@@ -109,11 +109,13 @@ pub(super) async fn note(conn: &mut Conn, pilots: impl Iterator<Item = (&PilotSt
     Ok(())
 }
 
-/// Gives the stamps of pilots back that are no more.
+/// Gives the stamps of pilots back that are no more, and forgets what they went on with.
 pub(super) async fn release(conn: &mut Conn, pilots: &[KnownPilot]) -> DbResult<()> {
     let stamps: Vec<Bind> = pilots.iter().map(|pilot| Bind::from(pilot.stamp.as_str())).collect();
     for values in stamps.chunks(STAMPS) {
-        BulkDelete { table: "PilotStamps", column: "PilotStamp", values }.execute(conn).await?;
+        for table in ["PilotRefreshTokens", "PilotStamps"] {
+            BulkDelete { table, column: "PilotStamp", values }.execute(conn).await?;
+        }
     }
     Ok(())
 }

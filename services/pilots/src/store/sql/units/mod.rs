@@ -1,9 +1,13 @@
 //! The units of work: a file for each part of the contract of the store.
 
-use super::{Store, Tx, link, pilot, request, search, stamp, summary};
+use super::{
+    Store, Tx, holder, link, log_line, pilot, refresh_token, request, search, secret, stamp, summary,
+};
 
 mod change;
+mod credential;
 mod links;
+mod log;
 mod query;
 mod registration;
 mod removal;

@@ -7,10 +7,11 @@ use diracx_core::PilotStamp;
 use diracx_db::Deadline;
 use futures::FutureExt;
 
-use super::{Store, Tx, pilot, request, stamp};
+use super::{Store, Tx, pilot, request, secret, stamp};
 use crate::{
     error::Result,
     store::{
+        credential::NewSecret,
         registration::{Made, NewPilot, Registration, RegistrationStore},
         schema::PILOT_AGENTS_DB,
     },
@@ -44,6 +45,10 @@ async fn register(tx: &mut Tx, registration: &Registration) -> Result<Made> {
         registration.pilots.iter().filter(|pilot| !holders.contains_key(&pilot.stamp)).collect();
     let ids = pilot::insert(conn, &free, registration.at).await?;
     let new = free.iter().map(|pilot| &pilot.stamp).zip(ids);
+    let is_free = |(pilot, _): &(&NewPilot, &NewSecret)| !holders.contains_key(&pilot.stamp);
+    let secrets = registration.pilots.iter().zip(&*registration.secrets).filter(is_free);
+    let secrets: Vec<NewSecret> = secrets.map(|(_, secret)| secret.clone()).collect();
+    secret::insert(conn, &secrets).await?;
     let found = holders.iter().map(|(stamp, id)| (stamp, *id));
     stamp::note(conn, new.chain(found.filter(|(stamp, id)| claims.get(stamp) != Some(id)))).await?;
     let taken: BTreeSet<PilotStamp> = holders.into_keys().collect();

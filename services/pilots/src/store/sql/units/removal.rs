@@ -12,7 +12,7 @@ use diracx_core::PilotStamp;
 use diracx_db::{Bind, DbResult, Deadline, statement::BulkDelete};
 use futures::FutureExt;
 
-use super::{super::Conn, Store, Tx, pilot, request, stamp};
+use super::{super::Conn, Store, Tx, pilot, request, secret, stamp};
 use crate::{
     error::Result,
     logic::transitions::StoredStatus,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// What there is of a pilot by its number, itself last.
-const TABLES: &[&str] = &["JobToPilotMapping", "PilotOutput", "PilotAgents"];
+const TABLES: &[&str] = &["JobToPilotMapping", "PilotOutput", "PilotLogLines", "PilotLogs", "PilotAgents"];
 /// How many keys one statement names.
 const KEYS: usize = 1_000;
 
@@ -57,6 +57,7 @@ impl RemovalStore for Store {
                     let ids = pilot::ended(conn, ended, aborted, count).await?;
                     let mut pilots = pilot::lock(conn, &ids).await?;
                     pilots.retain(|pilot| pilot.status.is_final());
+                    secret::bar(conn, &pilots.iter().map(|pilot| pilot.stamp.clone()).collect(), now).await?;
                     delete(conn, &pilots).await?;
                     Ok(pilots.len())
                 }
