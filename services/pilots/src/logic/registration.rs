@@ -1,6 +1,6 @@
 //! What becomes of pilots that somebody names.
 
-use std::{fmt::Write, sync::Arc};
+use std::{collections::BTreeSet, fmt::Write, sync::Arc};
 
 use diracx_server::Identity;
 use sha2::{Digest, Sha256};
@@ -34,7 +34,7 @@ pub async fn register(
         .map(|(pilot, _)| pilot.clone())
         .collect();
     let taken = if good.is_empty() {
-        Default::default()
+        BTreeSet::new()
     } else {
         let registration = Registration { pilots: good, at: deps.clock.now(), call };
         deps.store.register(crate::deadline(), registration).await?.taken
