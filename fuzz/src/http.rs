@@ -69,7 +69,7 @@ fn gateway() -> Router {
         Backend::in_process(channel, Readiness::default())
     };
     let gateway = Gateway {
-        backends: Backends { auth: nobody(), config: nobody(), jobs: nobody() },
+        backends: Backends { auth: nobody(), config: nobody(), jobs: nobody(), rss: None },
         verifier: Signer::get().verifier.clone(),
         gate: VersionGate::new("0.0.1a1".parse().expect("a version")),
         settings: GatewaySettings::default(),

@@ -45,7 +45,7 @@ impl Mesh {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let minter = settings.token.minter(clock.clone())?;
         let source = ConfigSource::open(settings.source.url.expose())?;
-        let (keeper, auth_db, job_store) = tokio::try_join!(
+        let (keeper, auth_db, job_store, rss_store) = tokio::try_join!(
             async {
                 anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh_every).await)
             },
@@ -53,6 +53,12 @@ impl Mesh {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
             },
             async { settings.jobs.open_store().await.context("the databases of jobs") },
+            async {
+                if !settings.gateway.rss_enabled {
+                    return Ok(None);
+                }
+                settings.rss.open_store().await.context("ResourceStatusDB").map(Some)
+            },
         )?;
         let wiring = Wiring {
             settings,
@@ -92,14 +98,13 @@ impl Mesh {
         let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));
 
         let rss_ready = Readiness::default();
-        let rss = match settings.gateway.rss_enabled {
-            true => {
-                let store = settings.rss.open_store().await.context("ResourceStatusDB")?;
+        let rss = match rss_store {
+            Some(store) => {
                 let deps = diracx_rss::Deps::new(store, clock.clone());
                 diracx_rss::observe(&deps, rss_ready.clone(), &metrics);
                 Some(in_process(diracx_rss::service(deps, &wiring.stack(diracx_rss::access()?))))
             }
-            false => None,
+            None => None,
         };
 
         let extra = match dev_idp {

@@ -139,6 +139,20 @@ on_both_backends! {
         assert_eq!(error.code(), Code::PermissionDenied);
     }
 
+    async fn changes_at_the_same_time_wait_for_each_other_and_none_is_lost(db: TestDatabase) {
+        let rss = Rss::start(db).await;
+        let set = |i: usize| {
+            let update = update(site(&format!("S{}", i % 8), ""), if i < 8 { ACTIVE } else { BANNED }, &format!("{i}"));
+            rss.set_one(ADMIN, update)
+        };
+        let outcomes = futures::future::join_all((0..24).map(set)).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        let seconds: std::collections::BTreeSet<_> =
+            outcomes.iter().flatten().map(|kept| kept[0].effective_time.unwrap().seconds).collect();
+        assert_eq!(seconds.len(), 24, "two changes have the same revision");
+        assert_eq!(rss.list(ADMIN, all()).await.unwrap().statuses.len(), 8);
+    }
+
     async fn the_past_has_pages_and_limits(db: TestDatabase) {
         let rss = Rss::start(db).await;
         for status in [ACTIVE, BANNED, ERROR, ACTIVE, BANNED] {

@@ -34,10 +34,10 @@ impl Shaky {
     fn there(&self) -> Result<()> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let detail = "gone".to_owned().into();
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(DbError::Unavailable { database: "ResourceStatusDB", detail }.into()),
-            false => Ok(()),
+        if self.away.load(Ordering::SeqCst) {
+            return Err(DbError::Unavailable { database: "ResourceStatusDB", detail }.into());
         }
+        Ok(())
     }
 }
 
