@@ -149,7 +149,7 @@ impl Client {
         assert_eq!(seen["summary"], json!([["Killed", 1], ["Received", 2]]));
         assert_eq!(seen["sandbox"], "hello from python\n");
         assert_eq!(seen["the same sandbox"], true);
-        assert_eq!(seen["output sandbox"], json!([true]));
+        assert_eq!(seen["output sandbox"], json!([true]), "{seen}");
         assert_eq!(seen["rescheduled"], json!([1]));
         assert_eq!(seen["sites"], json!({}));
     }

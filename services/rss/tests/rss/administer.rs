@@ -166,7 +166,7 @@ on_both_backends! {
         let first = ask(pb::GetElementHistoryRequest { page_size: 3, ..Default::default() }).await;
         let token = first.next_page_token;
         let second = ask(pb::GetElementHistoryRequest { page_size: 3, page_token: token, ..Default::default() }).await;
-        let names: Vec<_> = first.statuses.iter().chain(&second.statuses).map(|status| status.status()).collect();
+        let names: Vec<_> = first.statuses.iter().chain(&second.statuses).map(pb::ElementStatus::status).collect();
         assert_eq!((names, second.next_page_token.as_str()), (vec![BANNED, ACTIVE, ERROR, BANNED, ACTIVE], ""));
         let (from_time, to_time) = (Some(timestamp(rss.later(-40))), Some(timestamp(rss.later(-20))));
         let some = ask(pb::GetElementHistoryRequest { from_time, to_time, ..Default::default() }).await;
