@@ -79,7 +79,13 @@ fn gateway() -> Router {
         Backend::in_process(channel, Readiness::default())
     };
     let gateway = Gateway {
-        backends: Backends { auth: nobody(), config: nobody(), jobs: nobody(), pilots: Some(nobody()) },
+        backends: Backends {
+            auth: nobody(),
+            config: nobody(),
+            jobs: nobody(),
+            pilots: Some(nobody()),
+            rss: None,
+        },
         verifier: Signer::get().verifier.clone(),
         gate: VersionGate::new("0.0.1a1".parse().expect("a version")),
         settings: GatewaySettings::default(),

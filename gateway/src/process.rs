@@ -214,9 +214,10 @@ impl Settings {
         let auth = self.auth.connect(ca)?;
         let published = Arc::new(diracx_client::published_keys(auth.clone()));
         let keys = JwksSource::new(published, clock.clone());
-        let rss = match self.gateway.rss_enabled {
-            true => Some(Backend::remote(self.rss.connect(ca)?).with_streams(self.rss.connect(ca)?)),
-            false => None,
+        let rss = if self.gateway.rss_enabled {
+            Some(Backend::remote(self.rss.connect(ca)?).with_streams(self.rss.connect(ca)?))
+        } else {
+            None
         };
         let gateway = Gateway {
             backends: Backends {

@@ -43,6 +43,7 @@ async fn logs_in_and_works(version: &str) {
     client.log_in().await;
     client.commands().await;
     client.interface().await;
+    client.refresh().await;
     client.log_out().await;
 }
 
@@ -148,6 +149,23 @@ impl Client {
         assert_eq!(seen["summary"], json!([["Killed", 1], ["Received", 2]]));
         assert_eq!(seen["sandbox"], "hello from python\n");
         assert_eq!(seen["the same sandbox"], true);
+        assert_eq!(seen["output sandbox"], json!([true]), "{seen}");
+        assert_eq!(seen["rescheduled"], json!([1]));
+        assert_eq!(seen["sites"], json!({}));
+    }
+
+    /// The client renews a token that is about to end, and keeps what it got.
+    async fn refresh(&self) {
+        let read = || -> Value {
+            serde_json::from_str(&std::fs::read_to_string(self.credentials()).unwrap()).unwrap()
+        };
+        let mut before = read();
+        before["expires_on"] = json!(0);
+        std::fs::write(self.credentials(), before.to_string()).unwrap();
+        self.dirac(&["whoami"]).await;
+        let after = read();
+        assert_ne!(before["refresh_token"], after["refresh_token"], "the token was not renewed");
+        self.dirac(&["whoami"]).await;
     }
 
     /// `dirac logout`: the login is gone, here and on the server.

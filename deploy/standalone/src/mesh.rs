@@ -50,13 +50,19 @@ impl Mesh {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let minter = settings.token.minter(clock.clone())?;
         let source = settings.source.open()?;
-        let (keeper, auth_db, job_store, pilot_store) = tokio::try_join!(
+        let (keeper, auth_db, job_store, pilot_store, rss_store) = tokio::try_join!(
             async { anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await) },
             async {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
             },
             async { settings.jobs.open_store().await.context("the databases of jobs") },
             async { open_pilots(settings).await.context("PilotAgentsDB") },
+            async {
+                if !settings.gateway.rss_enabled {
+                    return Ok(None);
+                }
+                settings.rss.open_store().await.context("ResourceStatusDB").map(Some)
+            },
         )?;
         let wiring = Wiring {
             settings,
@@ -119,14 +125,13 @@ impl Mesh {
         jobs_are_there.connect(jobs.clone());
 
         let rss_ready = Readiness::default();
-        let rss = match settings.gateway.rss_enabled {
-            true => {
-                let store = settings.rss.open_store().await.context("ResourceStatusDB")?;
+        let rss = match rss_store {
+            Some(store) => {
                 let deps = diracx_rss::Deps::new(store, clock.clone());
                 diracx_rss::observe(&deps, rss_ready.clone(), &metrics);
                 Some(in_process(diracx_rss::service(deps, &wiring.stack(diracx_rss::access()?))))
             }
-            false => None,
+            None => None,
         };
 
         let extra = match dev_idp {

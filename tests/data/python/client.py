@@ -1,6 +1,7 @@
 """What a framework does with DiracX's own client: all in one go. Prints what it saw, as JSON.
 
-Run with the directory to work in, the environment that `dirac login` used, and the client's Python.
+Runs with the Python of the client, in the environment in which `dirac login` was run; its argument is a directory to
+work in.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from pathlib import Path
 
 from diracx.api.jobs import create_sandbox, download_sandbox
 from diracx.client.aio import AsyncDiracClient
-from diracx.client.models import JobStatusUpdate
+from diracx.client.models import BodyJobsRescheduleJobs, JobStatusUpdate
 
 
 class Range:
@@ -67,6 +68,15 @@ async def main(work: Path):
         await download_sandbox(pfn, back, client=api)
         seen["sandbox"] = (back / "input.txt").read_text()
         seen["the same sandbox"] = pfn == again
+        # this client sends the text as it is, and the route reads JSON
+        await api.jobs.assign_sandbox_to_job(ids[1], json.dumps(pfn))
+        kept = await api.jobs.get_job_sandbox(ids[1], "output")
+        seen["output sandbox"] = [pfn.endswith(one) for one in kept]
+
+        await api.jobs.patch_metadata({ids[1]: {"HostName": "wn1"}})
+        again = await api.jobs.reschedule_jobs(BodyJobsRescheduleJobs(job_ids=[ids[1]]))
+        seen["rescheduled"] = [int(job) - ids[0] for job in again["success"]]
+        seen["sites"] = dict(await api.rss.get_site_status())
     print(json.dumps(seen))
 
 

@@ -37,7 +37,9 @@ pub async fn remove(deps: &Deps, permits: Vec<(Administer, Target)>) -> Result<(
     let count = targets.len();
     let decide = move |kept: Kept| {
         let mut book = Book::open(kept, now);
-        targets.iter().for_each(|target| book.remove(target));
+        for target in &targets {
+            book.remove(target);
+        }
         Decided { changes: book.close(), ..Decided::default() }
     };
     deps.store.change(crate::deadline(), Arc::new(decide)).await?;

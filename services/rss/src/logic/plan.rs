@@ -12,8 +12,9 @@ use crate::model::{
     ElementType, Kept, Kind, Planned, Prior, Return, RowKey, SYSTEM, StatusType, Stored, Value, never,
 };
 
-/// A newest status further ahead than this is somebody's mistake, and not followed.
-const AHEAD: TimeDelta = TimeDelta::minutes(1);
+/// A newest status further ahead than this is somebody's mistake, and not followed. It bounds how many changes within a
+/// second get a time each: more than anybody makes.
+const AHEAD: TimeDelta = TimeDelta::hours(1);
 
 /// The statuses of an element that a change is for.
 #[derive(Debug, Clone, PartialEq, Eq)]

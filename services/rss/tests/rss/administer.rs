@@ -139,6 +139,20 @@ on_both_backends! {
         assert_eq!(error.code(), Code::PermissionDenied);
     }
 
+    async fn changes_at_the_same_time_wait_for_each_other_and_none_is_lost(db: TestDatabase) {
+        let rss = Rss::start(db).await;
+        let set = |i: usize| {
+            let update = update(site(&format!("S{}", i % 8), ""), if i < 8 { ACTIVE } else { BANNED }, &format!("{i}"));
+            rss.set_one(ADMIN, update)
+        };
+        let outcomes = futures::future::join_all((0..24).map(set)).await;
+        assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
+        let seconds: std::collections::BTreeSet<_> =
+            outcomes.iter().flatten().map(|kept| kept[0].effective_time.unwrap().seconds).collect();
+        assert_eq!(seconds.len(), 24, "two changes have the same revision");
+        assert_eq!(rss.list(ADMIN, all()).await.unwrap().statuses.len(), 8);
+    }
+
     async fn the_past_has_pages_and_limits(db: TestDatabase) {
         let rss = Rss::start(db).await;
         for status in [ACTIVE, BANNED, ERROR, ACTIVE, BANNED] {
@@ -152,7 +166,7 @@ on_both_backends! {
         let first = ask(pb::GetElementHistoryRequest { page_size: 3, ..Default::default() }).await;
         let token = first.next_page_token;
         let second = ask(pb::GetElementHistoryRequest { page_size: 3, page_token: token, ..Default::default() }).await;
-        let names: Vec<_> = first.statuses.iter().chain(&second.statuses).map(|status| status.status()).collect();
+        let names: Vec<_> = first.statuses.iter().chain(&second.statuses).map(pb::ElementStatus::status).collect();
         assert_eq!((names, second.next_page_token.as_str()), (vec![BANNED, ACTIVE, ERROR, BANNED, ACTIVE], ""));
         let (from_time, to_time) = (Some(timestamp(rss.later(-40))), Some(timestamp(rss.later(-20))));
         let some = ask(pb::GetElementHistoryRequest { from_time, to_time, ..Default::default() }).await;

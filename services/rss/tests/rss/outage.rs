@@ -15,7 +15,7 @@ use diracx_rss::{
     observe,
     store::{Decide, Decided, StatusStore},
 };
-use diracx_server::{Readiness, telemetry::Metrics};
+use diracx_server::{Readiness, readiness::ReadinessState, telemetry::Metrics};
 use diracx_testkit::TestDatabase;
 use tonic::Code;
 
@@ -34,10 +34,10 @@ impl Shaky {
     fn there(&self) -> Result<()> {
         self.reads.fetch_add(1, Ordering::SeqCst);
         let detail = "gone".to_owned().into();
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(DbError::Unavailable { database: "ResourceStatusDB", detail }.into()),
-            false => Ok(()),
+        if self.away.load(Ordering::SeqCst) {
+            return Err(DbError::Unavailable { database: "ResourceStatusDB", detail }.into());
         }
+        Ok(())
     }
 }
 
@@ -78,7 +78,7 @@ async fn what_was_read_is_served_for_an_hour_and_no_request_asks_the_database() 
     assert!(store.reads.load(Ordering::SeqCst) < reads + 50, "requests asked the database");
     assert!(metrics.render().contains("diracx_rss_refresh_failing 1"), "{}", metrics.render());
     let mut ready = readiness.subscribe();
-    ready.wait_for(|state| state.is_ready()).await.unwrap();
+    ready.wait_for(ReadinessState::is_ready).await.unwrap();
 
     let admin = Who::Person("service_admin");
     let error =
@@ -92,7 +92,7 @@ async fn what_was_read_is_served_for_an_hour_and_no_request_asks_the_database() 
 
     store.away.store(false, Ordering::SeqCst);
     rss.get(ALICE, pb::ElementType::Site).await;
-    ready.wait_for(|state| state.is_ready()).await.unwrap();
+    ready.wait_for(ReadinessState::is_ready).await.unwrap();
     assert!(metrics.render().contains("diracx_rss_refresh_failing 0"), "{}", metrics.render());
 }
 

@@ -14,6 +14,13 @@ use crate::{
     store::{Decide, Decided, StatusStore},
 };
 
+/// The rows of a query; locked, if they are going to be changed.
+macro_rules! rows {
+    ($conn:ident, $query:ident, locked: $locked:ident) => {
+        if $locked { dialect::locked!($query).load($conn).await? } else { $query.load($conn).await? }
+    };
+}
+
 mod past;
 mod plans;
 mod rows;

@@ -26,8 +26,7 @@ pub(super) async fn load(conn: &mut Conn, locked: bool) -> DbResult<Vec<Planned>
         plans::expiration_time,
         plans::token_owner,
     ));
-    let rows: Vec<PlanRow> =
-        if locked { dialect::locked!(query).load(conn).await? } else { query.load(conn).await? };
+    let rows: Vec<PlanRow> = rows!(conn, query, locked: locked);
     rows.into_iter().map(planned).collect()
 }
 
@@ -43,8 +42,7 @@ pub(super) async fn load_returns(conn: &mut Conn, locked: bool) -> DbResult<Vec<
             returns::prior_expiration,
             returns::prior_owner,
         ));
-    let rows: Vec<ReturnRow> =
-        if locked { dialect::locked!(query).load(conn).await? } else { query.load(conn).await? };
+    let rows: Vec<ReturnRow> = rows!(conn, query, locked: locked);
     rows.into_iter().map(expiring).collect()
 }
 

@@ -27,8 +27,7 @@ macro_rules! load {
             $table::last_check_time,
             $table::token_owner,
         ));
-        let rows: Vec<StatusRow> =
-            if $locked { dialect::locked!(query).load($conn).await? } else { query.load($conn).await? };
+        let rows: Vec<StatusRow> = rows!($conn, query, locked: $locked);
         rows
     }};
 }
