@@ -7,11 +7,13 @@ use diracx_client::ServerAddress;
 
 use crate::{
     commands::{
-        internal_add_group::AddGroupArguments, internal_add_user::AddUserArguments, internal_add_vo::AddVoArguments,
-        internal_cs_sync::CsSyncArguments, internal_generate_cs::GenerateCsArguments, jobs_delete::DeleteArguments, jobs_kill::KillArguments, jobs_parameters::ParametersArguments,
-        jobs_reschedule::RescheduleArguments, jobs_search::SearchArguments, jobs_status::StatusArguments,
-        jobs_submit::SubmitArguments, jobs_summary::SummaryArguments, jobs_wait::WaitArguments,
-        jobs_watch::WatchArguments, login::LoginArguments, sandbox_get::GetArguments,
+        internal_add_group::AddGroupArguments, internal_add_user::AddUserArguments,
+        internal_add_vo::AddVoArguments, internal_cs_sync::CsSyncArguments,
+        internal_generate_cs::GenerateCsArguments, jobs_delete::DeleteArguments, jobs_kill::KillArguments,
+        jobs_parameters::ParametersArguments, jobs_reschedule::RescheduleArguments,
+        jobs_search::SearchArguments, jobs_status::StatusArguments, jobs_submit::SubmitArguments,
+        jobs_summary::SummaryArguments, jobs_wait::WaitArguments, jobs_watch::WatchArguments,
+        login::LoginArguments, sandbox_get::GetArguments,
     },
     output::Format,
 };

@@ -19,9 +19,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{
-    Command, ConfigCommand, Dirac, InternalCommand, JobsCommand, LegacyCommand, SandboxCommand,
-};
+use arguments::{Command, ConfigCommand, Dirac, InternalCommand, JobsCommand, LegacyCommand, SandboxCommand};
 use commands::{
     config_dump, config_status, internal_add_group, internal_add_user, internal_add_vo, internal_cs_sync,
     internal_generate_cs, jobs_delete, jobs_kill, jobs_parameters, jobs_reschedule, jobs_search, jobs_status,

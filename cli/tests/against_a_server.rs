@@ -78,7 +78,10 @@ fn how_fresh_the_configuration_is_can_be_seen() {
     );
     let (code, table, _) = person.types(&["config", "status", "--output", "table"], "");
     assert_eq!(code, 0);
-    assert!(table.contains("abc") && table.contains("2020-01-01 00:00:02") && table.contains("line 3"), "{table}");
+    assert!(
+        table.contains("abc") && table.contains("2020-01-01 00:00:02") && table.contains("line 3"),
+        "{table}"
+    );
 }
 
 #[test]

@@ -8,7 +8,10 @@ use std::{
 
 fn dirac(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_dirac"));
-    command.args(arguments).env_remove("DIRAC_COMPAT_ENABLE_CS_CONVERSION").env("GIT_CONFIG_GLOBAL", "/dev/null");
+    command
+        .args(arguments)
+        .env_remove("DIRAC_COMPAT_ENABLE_CS_CONVERSION")
+        .env("GIT_CONFIG_GLOBAL", "/dev/null");
     command
 }
 
@@ -47,8 +50,24 @@ fn a_configuration_is_made_from_nothing_and_every_step_is_a_commit() {
     fails(&["internal", "generate-cs", url], "already exists");
     let idp = ["--idp-url", "https://idp.invalid", "--idp-client-id", "c"];
     let said = works(&[&["internal", "add-vo", url, "--vo", "lhcb"][..], &idp].concat());
-    assert!(said.starts_with("Writing back configuration to /") && said.ends_with(&format!("added vo to {url}\n")), "{said}");
-    works(&["internal", "add-group", url, "--vo", "lhcb", "--group", "admin", "--properties", "A", "--properties", "B"]);
+    assert!(
+        said.starts_with("Writing back configuration to /")
+            && said.ends_with(&format!("added vo to {url}\n")),
+        "{said}"
+    );
+    works(&[
+        "internal",
+        "add-group",
+        url,
+        "--vo",
+        "lhcb",
+        "--group",
+        "admin",
+        "--properties",
+        "A",
+        "--properties",
+        "B",
+    ]);
     let user = ["internal", "add-user", url, "--vo", "lhcb", "--sub", "s1", "--preferred-username", "alice"];
     works(&[&user[..], &["--group", "admin", "--group", "user"]].concat());
 
@@ -65,7 +84,10 @@ fn a_configuration_is_made_from_nothing_and_every_step_is_a_commit() {
     fails(&user, "user s1 of VO lhcb already exists");
     fails(&[&["internal", "add-vo", url, "--vo", "lhcb"][..], &idp].concat(), "VO lhcb already exists");
     fails(&["internal", "add-group", url, "--vo", "belle", "--group", "x"], "VO belle does not exist");
-    fails(&["internal", "add-group", "git+https://host/cs", "--vo", "belle", "--group", "x"], "cannot be changed from here");
+    fails(
+        &["internal", "add-group", "git+https://host/cs", "--vo", "belle", "--group", "x"],
+        "cannot be changed from here",
+    );
     assert_eq!(fs::read_to_string(path.join("default.yml")).unwrap(), before);
     let help = dirac(&["--help"]).output().unwrap().stdout;
     assert!(!String::from_utf8(help).unwrap().contains("internal"));
@@ -90,7 +112,10 @@ fn the_configuration_of_dirac_is_converted_by_its_plan() {
             .unwrap();
         (output.status.code(), said(&output))
     };
-    fails(&["internal", "legacy", "cs-sync", &old, "new.yml"], "DIRAC_COMPAT_ENABLE_CS_CONVERSION must be set");
+    fails(
+        &["internal", "legacy", "cs-sync", &old, "new.yml"],
+        "DIRAC_COMPAT_ENABLE_CS_CONVERSION must be set",
+    );
     let (code, said) = sync(&old);
     assert_eq!(code, Some(0), "{said}");
     assert_eq!(
@@ -104,8 +129,16 @@ fn the_configuration_of_dirac_is_converted_by_its_plan() {
     for (change, to, expected) in [
         ("Enabled = False", "Enabled = True", "DisabledVOs cannot be set if any Legacy clients are enabled"),
         ("    ClientID = c1\n", "", "DiracX/CsSync: VOs.alpha.IdP.ClientID: is required"),
-        ("JobShare = 12", "JobShare = many", "Registry.alpha.Groups.alpha_user.JobShare: must be a whole number"),
-        ("DefaultStorageQuota = 2000", "DefaultStorageQuota", "line 66, column 3: \"DefaultStorageQuota\" is followed by"),
+        (
+            "JobShare = 12",
+            "JobShare = many",
+            "Registry.alpha.Groups.alpha_user.JobShare: must be a whole number",
+        ),
+        (
+            "DefaultStorageQuota = 2000",
+            "DefaultStorageQuota",
+            "line 66, column 3: \"DefaultStorageQuota\" is followed by",
+        ),
         ("DIRAC\n", "Dirac\n", "the configuration has no section DIRAC"),
     ] {
         assert!(OLD.contains(change), "{change}");

@@ -33,8 +33,7 @@ pub(crate) fn run(arguments: &CsSyncArguments) -> Result<(), Failure> {
     fs::File::open(old_file)
         .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text))
         .map_err(|error| Failure::Other(format!("cannot read {old}: {error}")))?;
-    let (document, remarks) =
-        convert_text(&text).map_err(|error| other(format_args!("{old}: {error}")))?;
+    let (document, remarks) = convert_text(&text).map_err(|error| other(format_args!("{old}: {error}")))?;
     for remark in remarks {
         tell(&remark);
     }

@@ -137,7 +137,8 @@ impl ConfigService for Server {
             modified: at(1_577_836_800),
             loaded: at(1_577_836_801),
             checked: at(1_577_836_802),
-            last_error: "default.yml of commit abd: line 3, column 1: Tasks: is not a known key here".to_owned(),
+            last_error: "default.yml of commit abd: line 3, column 1: Tasks: is not a known key here"
+                .to_owned(),
             last_error_time: at(1_577_836_803),
             followed_revision: "master".to_owned(),
         }))

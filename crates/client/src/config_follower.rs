@@ -140,7 +140,10 @@ async fn follow(
                 match stream.message().await {
                     Ok(Some(message)) => match read(message).await {
                         Ok(loaded) => {
-                            tracing::info!(config.revision = loaded.revision, "following a new configuration");
+                            tracing::info!(
+                                config.revision = loaded.revision,
+                                "following a new configuration"
+                            );
                             complain(String::new());
                             sender.send_replace(Some(loaded));
                             retry = FIRST_RETRY;
@@ -216,7 +219,8 @@ mod tests {
             request: Request<WatchConfigRequest>,
         ) -> Result<Response<Watched>, Status> {
             assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer component");
-            if self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+            if self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok()
+            {
                 return Err(Status::unavailable("the service is away"));
             }
             let (sender, receiver) = mpsc::unbounded_channel();

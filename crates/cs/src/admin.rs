@@ -243,11 +243,14 @@ Registry:
             text = changed.text;
             messages.push(changed.message);
         }
-        assert_eq!(messages, [
-            "Added vo a registry (default group everybody and idp https://idp.example.org)",
-            "Added group admin in a",
-            "Added user s1 (alice) to vo a and groups ['admin', 'everybody']",
-        ]);
+        assert_eq!(
+            messages,
+            [
+                "Added vo a registry (default group everybody and idp https://idp.example.org)",
+                "Added group admin in a",
+                "Added user s1 (alice) to vo a and groups ['admin', 'everybody']",
+            ]
+        );
         let config = check(&text).unwrap();
         assert_eq!(config.user("a", "s1").unwrap().preferred_username, "alice");
         assert_eq!(Vec::from_iter(config.user_properties("a", "s1")), ["Mine", "NormalUser"]);
@@ -263,7 +266,11 @@ Registry:
             .replace("Users: []\n", "Users:\n          - 26b1-x\n");
         assert_eq!(changed.text, expected);
         let changed = vo("belle").apply(TEXT).unwrap();
-        assert!(changed.text.contains("for all\n") && changed.text.contains("- NormalUser\n"), "{}", changed.text);
+        assert!(
+            changed.text.contains("for all\n") && changed.text.contains("- NormalUser\n"),
+            "{}",
+            changed.text
+        );
         assert_eq!(changed.text.matches("Version").count(), 1);
     }
 

@@ -115,9 +115,9 @@ impl Repository {
             .map_err(|error| failed(format!("is not a git repository: {}", chain(&error))))?;
         let head = git.head_name().map_err(|error| failed(chain(&error)))?;
         let branch = match revision {
-            None => head.clone().ok_or_else(|| {
-                failed("no branch is checked out; name one with ?revision=".to_owned())
-            })?,
+            None => head
+                .clone()
+                .ok_or_else(|| failed("no branch is checked out; name one with ?revision=".to_owned()))?,
             Some(revision) => {
                 let name = format!("refs/heads/{revision}");
                 let branch = FullName::try_from(name.as_str())
@@ -156,7 +156,9 @@ impl Repository {
         let entry = entry.ok_or_else(|| self.failed(format!("has no file {DOCUMENT}")))?;
         let size = self.git(self.git.find_header(entry.oid))?.size();
         if size > MAX_DOCUMENT_BYTES {
-            return Err(self.failed(format!("{DOCUMENT} has {size} bytes, and {MAX_DOCUMENT_BYTES} are allowed")));
+            return Err(
+                self.failed(format!("{DOCUMENT} has {size} bytes, and {MAX_DOCUMENT_BYTES} are allowed"))
+            );
         }
         let mut blob = self.git(self.git.find_object(entry.oid))?;
         let text = String::from_utf8(std::mem::take(&mut blob.data))
@@ -202,9 +204,9 @@ impl Repository {
         let (committer, author) = (committer.to_ref(&mut committed), author.to_ref(&mut written));
         self.git(git.commit_as(committer, author, self.branch.clone(), message, tree, parent).map(|_| ()))?;
         match &self.file {
-            Some(file) => self.write_work_tree(file, text, tree, blob).map_err(|reason| {
-                CommitError::WorkTree { path: file.clone(), reason }
-            }),
+            Some(file) => self
+                .write_work_tree(file, text, tree, blob)
+                .map_err(|reason| CommitError::WorkTree { path: file.clone(), reason }),
             None => Ok(()),
         }
     }

@@ -132,11 +132,7 @@ fn insert(text: &str, found: &Found<'_>, new: &New<'_>) -> Option<String> {
         Kind::Sequence(Style::Block, items) => {
             let (mark, indent) = lead(text, items.first()?.range.start)?;
             let (true, New::Item(item)) = (mark == "-", new) else { return None };
-            Some(insert_lines(
-                text,
-                found.node.end(),
-                &format!("{:indent$}- {}\n", "", scalar(item, false)),
-            ))
+            Some(insert_lines(text, found.node.end(), &format!("{:indent$}- {}\n", "", scalar(item, false))))
         }
         Kind::Mapping(Style::Flow, entries) => match entries.last() {
             Some((_, value)) => insert_in_brackets(text, found, value.range.end, &one_line(found, new, true)),
@@ -162,7 +158,8 @@ fn lead(text: &str, start: usize) -> Option<(&str, usize)> {
     let before = text.get(line..start)?;
     let mark = before.trim();
     let indent = before.len() - before.trim_start().len();
-    (["", "-", "?"].contains(&mark) && before[..indent].bytes().all(|byte| byte == b' ')).then_some((mark, indent))
+    (["", "-", "?"].contains(&mark) && before[..indent].bytes().all(|byte| byte == b' '))
+        .then_some((mark, indent))
 }
 
 /// Puts whole lines behind the line in which `end` is.
@@ -254,20 +251,36 @@ mod tests {
 
     #[test]
     fn a_section_grows_where_it_ends_and_nothing_else_changes() {
-        put("a: # first\n  x: 1 # one\n\n# of b\nb: 2\n", &["a"], &format!("a: # first\n  x: 1 # one\n  {NEW}\n# of b\nb: 2\n"));
+        put(
+            "a: # first\n  x: 1 # one\n\n# of b\nb: 2\n",
+            &["a"],
+            &format!("a: # first\n  x: 1 # one\n  {NEW}\n# of b\nb: 2\n"),
+        );
         put("a:\n  x:\n    - 1\n    - 2\nb: 2", &["a"], &format!("a:\n  x:\n    - 1\n    - 2\n  {NEW}b: 2"));
-        put("a:\n  x: |\n    text\n    more\nb: 2\n", &["a"], &format!("a:\n  x: |\n    text\n    more\n  {NEW}b: 2\n"));
+        put(
+            "a:\n  x: |\n    text\n    more\nb: 2\n",
+            &["a"],
+            &format!("a:\n  x: |\n    text\n    more\n  {NEW}b: 2\n"),
+        );
         put("a:\n  x:\nb: 2\n", &["a"], &format!("a:\n  x:\n  {NEW}b: 2\n"));
         put("a:\n  x: 1", &["a"], &format!("a:\n  x: 1\n  {NEW}"));
         put("a: {}  # none yet\nb: 2\n", &["a"], &format!("a:  # none yet\n  {NEW}b: 2\n"));
-        put("a:\r\n  x: 1\r\nb: 2\r\n", &["a"], &format!("a:\r\n  x: 1\r\n  {}b: 2\r\n", NEW.replace('\n', "\r\n")));
+        put(
+            "a:\r\n  x: 1\r\nb: 2\r\n",
+            &["a"],
+            &format!("a:\r\n  x: 1\r\n  {}b: 2\r\n", NEW.replace('\n', "\r\n")),
+        );
     }
 
     #[test]
     fn in_brackets_it_stays_in_brackets() {
         put("a: {x: 1}\n", &["a"], "a: {x: 1, new: {\"A\": [1], \"B\": {}}}\n");
         put("a: {x: 1, }\n", &["a"], "a: {x: 1, new: {\"A\": [1], \"B\": {}} }\n");
-        put("a: {\n  x: 1  # one, and only\n}\n", &["a"], "a: {\n  x: 1, new: {\"A\": [1], \"B\": {}}  # one, and only\n}\n");
+        put(
+            "a: {\n  x: 1  # one, and only\n}\n",
+            &["a"],
+            "a: {\n  x: 1, new: {\"A\": [1], \"B\": {}}  # one, and only\n}\n",
+        );
         put("{\"a\": {\"x\": {}}}", &["a"], "{\"a\": {\"x\": {}, \"new\": {\"A\": [1], \"B\": {}}}}");
         put("{\"a\": {}}", &["a"], "{\"a\": {\"new\": {\"A\": [1], \"B\": {}}}}");
         put("a: {b: {}}", &["a", "b"], "a: {b: {new: {\"A\": [1], \"B\": {}}}}");

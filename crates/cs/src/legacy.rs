@@ -35,7 +35,8 @@ pub fn convert_text(old: &str) -> Result<(String, Vec<String>), SyncError> {
 
 fn sorted(value: Value) -> Value {
     let Value::Object(map) = value else { return value };
-    let mut entries: Vec<(String, Value)> = map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
+    let mut entries: Vec<(String, Value)> =
+        map.into_iter().map(|(key, value)| (key, sorted(value))).collect();
     entries.sort_by(|(one, _), (other, _)| one.cmp(other));
     Value::Object(entries.into_iter().collect::<Map<_, _>>())
 }

@@ -98,10 +98,10 @@ mod tests {
                 "line 12, column 1: Tasks: is not a known key here",
             ],
         );
-        check("# nothing here\n{}\n", &[
-            "line 2, column 1: DIRAC: is required",
-            "line 2, column 1: Registry: is required",
-        ]);
+        check(
+            "# nothing here\n{}\n",
+            &["line 2, column 1: DIRAC: is required", "line 2, column 1: Registry: is required"],
+        );
     }
 
     #[test]

@@ -66,9 +66,8 @@ pub(crate) fn flow(value: &Value, json: bool) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Object(map) => {
-            let entry = |(key, value): (&String, &Value)| {
-                format!("{}: {}", scalar(key, json), flow(value, json))
-            };
+            let entry =
+                |(key, value): (&String, &Value)| format!("{}: {}", scalar(key, json), flow(value, json));
             format!("{{{}}}", map.iter().map(entry).collect::<Vec<_>>().join(", "))
         }
         other => other.to_string(),
@@ -91,7 +90,9 @@ pub(crate) fn scalar(text: &str, quoted: bool) -> String {
 /// As JSON has it, and characters that YAML does not print as their numbers.
 fn in_quotes(text: &str) -> String {
     let json = Value::from(text).to_string();
-    let printed = |c: char| !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}');
+    let printed = |c: char| {
+        !c.is_control() && !matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}' | '\u{fffe}' | '\u{ffff}')
+    };
     if json.chars().all(printed) {
         return json;
     }
@@ -132,7 +133,10 @@ mod tests {
         });
         let text = document(&value);
         assert_eq!(yaml::parse(&text).unwrap(), value, "{text}");
-        assert!(text.contains("        Properties:\n          - NormalUser\n          - \"a: b\"\n"), "{text}");
+        assert!(
+            text.contains("        Properties:\n          - NormalUser\n          - \"a: b\"\n"),
+            "{text}"
+        );
         assert!(text.contains("  - 26b14fc9-6d40\n") && text.contains("  - \"12\"\n"), "{text}");
         assert_eq!(document(&json!({})), "{}\n");
     }

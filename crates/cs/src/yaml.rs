@@ -200,7 +200,9 @@ impl Reader<'_> {
     /// Whether what begins now is the value of `Registry`.
     fn is_registry_next(&self) -> bool {
         match self.stack.as_slice() {
-            [Open { frame: Frame::Map { key: Some(key), .. }, anchor: 0, .. }] => REGISTRY.contains(&key.as_str()),
+            [Open { frame: Frame::Map { key: Some(key), .. }, anchor: 0, .. }] => {
+                REGISTRY.contains(&key.as_str())
+            }
             _ => false,
         }
     }
@@ -257,7 +259,9 @@ fn merged(map: Map<String, Value>, merges: Vec<Value>) -> Result<Map<String, Val
             one => vec![one],
         };
         for section in several {
-            let Value::Object(section) = section else { return Err("<< must be followed by a section".to_owned()) };
+            let Value::Object(section) = section else {
+                return Err("<< must be followed by a section".to_owned());
+            };
             for (key, value) in section {
                 result.entry(key).or_insert(value);
             }
@@ -281,7 +285,9 @@ fn scalar(text: &str, style: ScalarStyle, tag: Option<&Tag>) -> Value {
 fn resolve(text: &str) -> Option<Value> {
     match text {
         "" | "~" | "null" | "Null" | "NULL" => return Some(Value::Null),
-        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => return Some(Value::Bool(true)),
+        "true" | "True" | "TRUE" | "yes" | "Yes" | "YES" | "on" | "On" | "ON" => {
+            return Some(Value::Bool(true));
+        }
         "false" | "False" | "FALSE" | "no" | "No" | "NO" | "off" | "Off" | "OFF" => {
             return Some(Value::Bool(false));
         }
@@ -305,7 +311,8 @@ fn resolve(text: &str) -> Option<Value> {
     }
     let plain = text.strip_prefix('+').unwrap_or(text).replace('_', "");
     if unsigned.bytes().all(|byte| byte.is_ascii_digit() || byte == b'_') {
-        let whole = plain.parse::<i64>().map(Number::from).or_else(|_| plain.parse::<u64>().map(Number::from));
+        let whole =
+            plain.parse::<i64>().map(Number::from).or_else(|_| plain.parse::<u64>().map(Number::from));
         return match whole {
             Ok(number) => Some(Value::Number(number)),
             Err(_) => plain.parse().ok().and_then(Number::from_f64).map(Value::Number),

@@ -14,7 +14,11 @@ use diracx_cs::{
 use tempfile::TempDir;
 
 fn group(name: &str) -> Change {
-    Change::AddGroup { vo: "alpha".to_owned(), group: name.to_owned(), properties: vec!["NormalUser".to_owned()] }
+    Change::AddGroup {
+        vo: "alpha".to_owned(),
+        group: name.to_owned(),
+        properties: vec!["NormalUser".to_owned()],
+    }
 }
 
 fn change(location: &str, change: &Change) {
@@ -43,7 +47,10 @@ fn a_change_is_one_commit_of_one_file_and_leaves_the_work_tree_clean() {
     assert_eq!(repository.git(&["rev-parse", "--abbrev-ref", "HEAD"]), "master");
     repository.git(&["fsck", "--strict"]);
     let text = fs::read_to_string(repository.path().join("default.yml")).unwrap();
-    assert_eq!(text, format!("{DOCUMENT}      admins:\n        Properties:\n          - NormalUser\n        Users: []\n"));
+    assert_eq!(
+        text,
+        format!("{DOCUMENT}      admins:\n        Properties:\n          - NormalUser\n        Users: []\n")
+    );
 }
 
 #[test]
@@ -60,7 +67,9 @@ fn the_branch_that_is_named_is_changed_and_the_work_tree_stays_as_it_is() {
     assert!(refusal(&format!("{path}?revision=gone")).ends_with("there is no branch gone"));
     repository.git(&["checkout", "--quiet", "--detach"]);
     assert!(refusal(path).contains("no branch is checked out"));
-    assert!(refusal("git+https://u:secret@host/cs").starts_with("git+https://***@host/cs?revision=master cannot"));
+    assert!(
+        refusal("git+https://u:secret@host/cs").starts_with("git+https://***@host/cs?revision=master cannot")
+    );
 }
 
 #[test]

@@ -207,7 +207,8 @@ fn ssh(directory: &Path, script: &str) -> FetchSettings {
 }
 
 /// What the other side does with the words behind the host.
-const OTHER_SIDE: &str = "until case $1 in *@*) true;; *) false;; esac; do shift; done\nshift\nexec sh -c \"$*\"";
+const OTHER_SIDE: &str =
+    "until case $1 in *@*) true;; *) false;; esac; do shift; done\nshift\nexec sh -c \"$*\"";
 
 #[test]
 fn a_repository_behind_ssh_is_followed() {
@@ -245,13 +246,16 @@ fn a_fetch_that_hangs_or_brings_too_much_is_given_up_and_tried_again_later() {
     assert!(error.contains("has not ended yet"), "{error}");
     assert!(started.elapsed() < Duration::from_secs(10));
     fs::remove_file(&block).unwrap();
-    let mended = (0..100).any(|_| source.latest().is_ok() || {
-        std::thread::sleep(Duration::from_millis(50));
-        false
+    let mended = (0..100).any(|_| {
+        source.latest().is_ok() || {
+            std::thread::sleep(Duration::from_millis(50));
+            false
+        }
     });
     assert!(mended);
 
-    let noise: String = (0..400_000_u64).map(|i| format!("{:x}\n", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
+    let noise: String =
+        (0..400_000_u64).map(|i| format!("{:x}\n", i.wrapping_mul(0x9e37_79b9_7f4a_7c15))).collect();
     fs::write(repository.path().join("noise"), noise).unwrap();
     repository.git(&["add", "noise"]);
     repository.commit(DOCUMENT);

@@ -67,8 +67,14 @@ fn problems_name_file_and_place() {
     }
     check("DIRAC: {}\nRegistry: {\n", "line ");
     check("DIRAC: {}\nRegistry: {lhcb: {}}\n", "Registry.lhcb.DefaultGroup: is required");
-    check("DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n", "line 3, column 3: Registry.lhcb.DefaultGroup: is required; ");
-    check("DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n", "; line 4, column 1: Tasks: is not a known key here");
+    check(
+        "DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n",
+        "line 3, column 3: Registry.lhcb.DefaultGroup: is required; ",
+    );
+    check(
+        "DIRAC: {}\nRegistry:\n  lhcb: {}\nTasks: 1\n",
+        "; line 4, column 1: Tasks: is not a known key here",
+    );
     check("", "must be a section of keys and values, not empty");
 
     let without = Repository::new();
@@ -99,7 +105,6 @@ fn a_plain_file_has_a_revision_that_changes_with_its_content() {
     }
 }
 
-
 #[test]
 fn vos_that_are_read_one_by_one_make_the_same_configuration() {
     let vo = |group: &str| {
@@ -107,7 +112,9 @@ fn vos_that_are_read_one_by_one_make_the_same_configuration() {
     };
     let (one, two) = (vo("one"), vo("two"));
     for text in [
-        format!("DIRAC: {{}}\nOperations: {{Defaults: {{Pilot: {{V: 1}}}}, b: {{Pilot: {{W: 2}}}}}}\nRegistry:\n  b: {one}\n  a: {two}\n"),
+        format!(
+            "DIRAC: {{}}\nOperations: {{Defaults: {{Pilot: {{V: 1}}}}, b: {{Pilot: {{W: 2}}}}}}\nRegistry:\n  b: {one}\n  a: {two}\n"
+        ),
         format!("Registry:\n  a: {one}\nRegistry:\n  b: {two}\nDIRAC: {{}}\n"),
         format!("DIRAC: {{}}\nRegistry:\n  a: {one}\n  b: {one}\n  a: {two}\n"),
         format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\n  b: {one}\nRegistry:\n  <<: *vos\n  b: {two}\n"),
@@ -115,7 +122,8 @@ fn vos_that_are_read_one_by_one_make_the_same_configuration() {
         format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\nRegistry: {{c: {one}}}\nRegistry: *vos\n"),
         format!("DIRAC: {{}}\nregistry: &vos\n  a: {one}\nSystems: *vos\n"),
     ] {
-        let expected = diracx_core::config::Config::from_value(diracx_cs::yaml::parse(&text).unwrap()).unwrap();
+        let expected =
+            diracx_core::config::Config::from_value(diracx_cs::yaml::parse(&text).unwrap()).unwrap();
         let directory = TempDir::new().unwrap();
         let path = directory.path().join("default.yml");
         fs::write(&path, &text).unwrap();

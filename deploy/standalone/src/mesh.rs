@@ -46,9 +46,7 @@ impl Mesh {
         let minter = settings.token.minter(clock.clone())?;
         let source = settings.source.open()?;
         let (keeper, auth_db, job_store) = tokio::try_join!(
-            async {
-                anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await)
-            },
+            async { anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await) },
             async {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
             },

@@ -9,7 +9,6 @@ use diracx_server::settings::{
     TrustArgs, TrustSettings,
 };
 
-
 use crate::keeper::Refresh;
 
 /// Serves the DIRAC configuration from a git repository or a file.

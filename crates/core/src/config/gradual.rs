@@ -27,7 +27,9 @@ impl Gradual {
 
     /// The next VO. Of several with one name the last counts.
     pub fn vo(&mut self, name: String, value: Value) {
-        let vo = self.reader.at(REGISTRY, |reader| reader.at(name.clone(), |reader| RegistryVo::read(reader, value)));
+        let vo = self
+            .reader
+            .at(REGISTRY, |reader| reader.at(name.clone(), |reader| RegistryVo::read(reader, value)));
         self.vos.insert(name, vo);
     }
 

@@ -72,7 +72,11 @@ impl Reader {
     }
 
     /// Does something one level deeper.
-    pub(super) fn at<T>(&mut self, key: impl Into<String>, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    pub(super) fn at<T>(
+        &mut self,
+        key: impl Into<String>,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
         self.path.push(key.into());
         let result = read(self);
         self.path.pop();

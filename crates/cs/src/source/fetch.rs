@@ -16,7 +16,8 @@ use gix::{
 use super::git::chain;
 
 /// How ssh is started unless the settings say otherwise: it asks nobody, and notices when the other side is gone.
-const SSH: &str = "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=3";
+const SSH: &str =
+    "ssh -o BatchMode=yes -o ConnectTimeout=10 -o ServerAliveInterval=10 -o ServerAliveCountMax=3";
 
 /// What to fetch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -128,7 +129,10 @@ mod tests {
     #[test]
     fn a_name_is_fetched_alone_and_a_commit_with_the_history() {
         let check = |revision: &str, expected: &str| {
-            assert_eq!(Wanted::of(revision).refspecs()[0], format!("+refs/heads/{expected}:refs/heads/{expected}"));
+            assert_eq!(
+                Wanted::of(revision).refspecs()[0],
+                format!("+refs/heads/{expected}:refs/heads/{expected}")
+            );
         };
         check("master", "master");
         check("feature/b", "feature/b");

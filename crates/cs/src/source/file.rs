@@ -53,7 +53,8 @@ impl File {
         let bytes = self.bytes()?;
         let id = id_of(&bytes);
         let revision = Revision { id, modified: DateTime::<Utc>::from(modified).trunc_subsecs(0) };
-        self.seen = Some(Seen { size: metadata.len(), modified, revision: revision.clone(), bytes: Some(bytes) });
+        self.seen =
+            Some(Seen { size: metadata.len(), modified, revision: revision.clone(), bytes: Some(bytes) });
         Ok(revision)
     }
 

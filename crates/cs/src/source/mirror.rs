@@ -62,8 +62,8 @@ impl Mirror {
     pub(super) fn create(url: &str, revision: &str, settings: FetchSettings) -> Result<Self, SourceError> {
         // reqwest is built without a default; a second installation in the process is refused, and fine.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let copy = Copy::create()
-            .map_err(|reason| SourceError::Fetch { url: without_credentials(url), reason })?;
+        let copy =
+            Copy::create().map_err(|reason| SourceError::Fetch { url: without_credentials(url), reason })?;
         Ok(Self { url: url.to_owned(), revision: revision.to_owned(), settings, copy, stuck: None })
     }
 

@@ -156,7 +156,9 @@ impl ConfigSource {
         let kind = match &url {
             SourceUrl::File { path } => Kind::File(file::File::open(path)?),
             SourceUrl::LocalGit { path, revision } => Kind::Git(git::Repository::open(path, revision)?),
-            SourceUrl::RemoteGit { url, revision } => Kind::Mirror(mirror::Mirror::create(url, revision, fetch)?),
+            SourceUrl::RemoteGit { url, revision } => {
+                Kind::Mirror(mirror::Mirror::create(url, revision, fetch)?)
+            }
         };
         Ok(Self { url, kind })
     }
