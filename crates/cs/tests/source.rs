@@ -104,3 +104,31 @@ fn a_plain_file_has_a_revision_that_changes_with_its_content() {
         fs::write(&path, DOCUMENT).unwrap();
     }
 }
+
+#[test]
+fn vos_that_are_read_one_by_one_make_the_same_configuration() {
+    let vo = |group: &str| {
+        format!("{{DefaultGroup: {group}, IdP: {{URL: u, ClientID: c}}, Users: {{}}, Groups: {{}}}}")
+    };
+    let (one, two) = (vo("one"), vo("two"));
+    for text in [
+        format!(
+            "DIRAC: {{}}\nOperations: {{Defaults: {{Pilot: {{V: 1}}}}, b: {{Pilot: {{W: 2}}}}}}\nRegistry:\n  b: {one}\n  a: {two}\n"
+        ),
+        format!("Registry:\n  a: {one}\nRegistry:\n  b: {two}\nDIRAC: {{}}\n"),
+        format!("DIRAC: {{}}\nRegistry:\n  a: {one}\n  b: {one}\n  a: {two}\n"),
+        format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\n  b: {one}\nRegistry:\n  <<: *vos\n  b: {two}\n"),
+        format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\nRegistry: *vos\n"),
+        format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\nRegistry: {{c: {one}}}\nRegistry: *vos\n"),
+        format!("DIRAC: {{}}\nregistry: &vos\n  a: {one}\nSystems: *vos\n"),
+    ] {
+        let expected =
+            diracx_core::config::Config::from_value(diracx_cs::yaml::parse(&text).unwrap()).unwrap();
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join("default.yml");
+        fs::write(&path, &text).unwrap();
+        let served = read(&mut ConfigSource::open(path.to_str().unwrap()).unwrap()).unwrap();
+        let sorted = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+        assert_eq!(sorted(&served), sorted(&expected.to_document()), "{text}");
+    }
+}

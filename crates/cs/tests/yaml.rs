@@ -27,6 +27,22 @@ fn the_yaml_of_administrators_is_understood() {
     check("a: !!set {x, y}", &json!({"a": {"x": null, "y": null}}));
     check("12: one\ntrue: yes", &json!({"12": "one", "true": true}));
     check("a: 1\na: 2", &json!({"a": 2}));
+    check(
+        "a: [017, 1_000, +5, -0x1f, 0o17, 1e3, 1.5e3, 12:30, .5, ., 1., 99999999999999999999, 18446744073709551615]",
+        &json!({"a": [
+            "017", 1000, 5, -31, 15, "1e3", 1500.0, "12:30", 0.5, ".", 1.0, 1e20, 18_446_744_073_709_551_615_u64,
+        ]}),
+    );
+    check(
+        "a: !!str 12\nb: \"12\"\nc: '~'\nd: !!int 7\ne: !mine 8\n",
+        &json!({"a": "12", "b": "12", "c": "~", "d": 7, "e": 8}),
+    );
+    check(
+        "x: &x {p: 1, q: 1}\ny: &y {q: 2}\nz: {<<: [*y, *x], r: 3}",
+        &json!({
+            "x": {"p": 1, "q": 1}, "y": {"q": 2}, "z": {"q": 2, "p": 1, "r": 3},
+        }),
+    );
     check("# nothing but a comment", &Value::Null);
     check("z: 1\na: 2\nm: 3", &json!({"z": 1, "a": 2, "m": 3}));
     assert_eq!(parse("z: 1\na: 2\nm: 3").unwrap().to_string(), r#"{"z":1,"a":2,"m":3}"#);
@@ -59,6 +75,18 @@ fn a_billion_laughs_are_refused_quickly() {
     let started = Instant::now();
     assert!(parse(&text).is_err());
     assert!(started.elapsed().as_secs() < 10, "{:?}", started.elapsed());
+}
+
+#[test]
+fn what_is_no_configuration_of_anybody_is_refused_with_its_place() {
+    #[track_caller]
+    fn refused(text: &str, expected: &str) {
+        assert_eq!(parse(text).unwrap_err().to_string(), expected);
+    }
+    refused("a: &a [*a]", "line 1, column 8: an alias stands within what it stands for");
+    refused("a: 1\n---\nb: 1\n", "line 2, column 1: there is more than one document");
+    refused("? [1]\n: 2\n", "line 1, column 3: a key must be a text");
+    refused("a:\n  <<: 7\n", "line 3, column 1: << must be followed by a section");
 }
 
 #[test]

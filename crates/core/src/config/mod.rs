@@ -4,6 +4,7 @@
 //! JSON to services and clients. [`Config::to_document`] and [`Config::from_document`] are inverse.
 
 mod error;
+mod gradual;
 mod legacy;
 mod operations;
 mod read;
@@ -19,6 +20,7 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 pub use error::{ConfigError, Place, Problem};
+pub use gradual::Gradual;
 pub use legacy::{ConversionError, Converted, convert};
 pub use operations::{
     FreeMap, InputDataPolicy, InputDataProtocols, JobDescription, JobMonitoring, JobScheduling, Operations,
@@ -68,7 +70,7 @@ const DEFAULTS: &str = "Defaults";
 impl Config {
     /// Reads a configuration as an administrator writes it.
     pub fn from_value(document: Value) -> Result<Self, ConfigError> {
-        Reader::document(expand_operations(document))
+        Reader::document(expand_operations(document, std::iter::empty()))
     }
 
     /// Reads a configuration as [`Config::to_document`] writes it.
@@ -127,14 +129,19 @@ fn unreachable_json() -> String {
 
 /// Gives every VO of the registry its own entry in `Operations`, laid over the defaults.
 ///
-/// Anything of the wrong type is left as it is, for the reader to complain about.
-fn expand_operations(mut document: Value) -> Value {
+/// Anything of the wrong type is left as it is, for the reader to complain about. `others` are VOs that the
+/// document does not name.
+fn expand_operations<'a>(mut document: Value, others: impl Iterator<Item = &'a String>) -> Value {
+    let others = others.cloned();
     let Some(top) = document.as_object_mut() else { return document };
     let vos: Vec<String> = ["Registry", "registry"]
         .iter()
         .find_map(|name| top.get(*name)?.as_object())
-        .map(|registry| registry.keys().cloned().collect())
-        .unwrap_or_default();
+        .into_iter()
+        .flat_map(Map::keys)
+        .cloned()
+        .chain(others)
+        .collect();
     let name = if top.contains_key("operations") { "operations" } else { "Operations" };
     let operations = top.entry(name).or_insert_with(|| Value::Object(Map::new()));
     if operations.is_null() {

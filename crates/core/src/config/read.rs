@@ -46,7 +46,13 @@ impl Reader {
     }
 
     fn read<T: Read>(mut self, value: Value) -> Result<T, ConfigError> {
-        match T::read(&mut self, value) {
+        let document = T::read(&mut self, value);
+        self.end(document)
+    }
+
+    /// What was read, unless there are problems.
+    pub(super) fn end<T>(self, document: Option<T>) -> Result<T, ConfigError> {
+        match document {
             Some(document) if self.problems.is_empty() => Ok(document),
             _ if self.problems.is_empty() => Err(ConfigError::whole("cannot be read")),
             _ => Err(ConfigError { problems: self.problems }),
@@ -66,7 +72,11 @@ impl Reader {
     }
 
     /// Does something one level deeper.
-    fn at<T>(&mut self, key: impl Into<String>, read: impl FnOnce(&mut Self) -> Option<T>) -> Option<T> {
+    pub(super) fn at<T>(
+        &mut self,
+        key: impl Into<String>,
+        read: impl FnOnce(&mut Self) -> Option<T>,
+    ) -> Option<T> {
         self.path.push(key.into());
         let result = read(self);
         self.path.pop();

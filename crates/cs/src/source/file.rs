@@ -25,7 +25,8 @@ struct Seen {
     size: u64,
     modified: SystemTime,
     revision: Revision,
-    bytes: Vec<u8>,
+    /// Given away to the first who reads them; a configuration may be large.
+    bytes: Option<Vec<u8>>,
 }
 
 impl File {
@@ -50,26 +51,28 @@ impl File {
             return Ok(seen.revision.clone());
         }
         let bytes = self.bytes()?;
-        let hash = Sha256::digest(&bytes);
-        let id: String =
-            hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).take(ID_DIGITS).map(hex).collect();
+        let id = id_of(&bytes);
         let revision = Revision { id, modified: DateTime::<Utc>::from(modified).trunc_subsecs(0) };
-        self.seen = Some(Seen { size: metadata.len(), modified, revision: revision.clone(), bytes });
+        self.seen =
+            Some(Seen { size: metadata.len(), modified, revision: revision.clone(), bytes: Some(bytes) });
         Ok(revision)
     }
 
-    /// The bytes whose hash the revision is, even if the file has changed since.
-    pub(super) fn document(&self, revision: &Revision) -> Result<Document, SourceError> {
+    /// The bytes whose hash the revision is.
+    pub(super) fn document(&mut self, revision: &Revision) -> Result<Document, SourceError> {
         let name = self.name();
-        match &self.seen {
-            Some(seen) if seen.revision == *revision => {
-                Ok(Document { text: text_of(seen.bytes.clone(), &name)?, name })
-            }
-            _ => Err(SourceError::NoSuchRevision {
+        let seen = self.seen.as_mut().filter(|seen| seen.revision == *revision);
+        let bytes = match seen.and_then(|seen| seen.bytes.take()) {
+            Some(bytes) => bytes,
+            None => self.bytes()?,
+        };
+        if id_of(&bytes) != revision.id {
+            return Err(SourceError::NoSuchRevision {
                 revision: revision.id.clone(),
                 reason: "a plain file has only its present content".to_owned(),
-            }),
+            });
         }
+        Ok(Document { text: text_of(bytes, &name)?, name })
     }
 
     /// Reads no more than is allowed, even if the file grows meanwhile.
@@ -94,6 +97,11 @@ impl File {
 /// Two writes within the clock's grain look alike, so a file that was written just now is always read.
 fn is_recent(modified: SystemTime) -> bool {
     modified.elapsed().is_ok_and(|age| age.as_secs() < 2)
+}
+
+fn id_of(bytes: &[u8]) -> String {
+    let hash = Sha256::digest(bytes);
+    hash.iter().flat_map(|byte| [byte >> 4, byte & 0xf]).take(ID_DIGITS).map(hex).collect()
 }
 
 fn hex(digit: u8) -> char {

@@ -11,7 +11,7 @@ use std::{path::PathBuf, time::Duration};
 use chrono::{DateTime, Utc};
 use diracx_core::{
     Explain, Explanation, Reason,
-    config::{Config, ConfigError},
+    config::{Config, ConfigError, Gradual},
 };
 
 pub use url::{SourceUrl, SourceUrlError};
@@ -178,20 +178,34 @@ impl ConfigSource {
     }
 
     /// Reads and checks the configuration of a revision.
-    pub fn read(&self, revision: &Revision) -> Result<Config, SourceError> {
-        let document = match &self.kind {
+    pub fn read(&mut self, revision: &Revision) -> Result<Config, SourceError> {
+        let document = match &mut self.kind {
             Kind::File(file) => file.document(revision)?,
             Kind::Git(repository) => repository.document(revision)?,
             Kind::Mirror(mirror) => mirror.document(revision)?,
         };
-        let value = match yaml::parse(&document.text) {
-            Ok(value) => value,
+        let mut vos = Vos(Gradual::default());
+        let rest = match yaml::parse_into(&document.text, &mut vos) {
+            Ok(rest) => rest,
             Err(source) => return Err(SourceError::Yaml { file: document.name, source }),
         };
-        Config::from_value(value).map_err(|error| {
+        vos.0.finish(rest).map_err(|error| {
             let source = locate(&document.text, error);
             SourceError::Config { file: document.name, source }
         })
+    }
+}
+
+/// Each VO is checked as soon as it is read.
+struct Vos(Gradual);
+
+impl yaml::Sink for Vos {
+    fn begin(&mut self) {
+        self.0.begin();
+    }
+
+    fn vo(&mut self, name: String, value: serde_json::Value) {
+        self.0.vo(name, value);
     }
 }
 
