@@ -14,10 +14,7 @@ use futures::FutureExt;
 use super::{Store, Tx, pilot, stamp};
 use crate::{
     error::Result,
-    logic::{
-        metadata::{self, Patches, PilotChange},
-        transitions::AT_WORK,
-    },
+    logic::metadata::{self, Patches, PilotChange},
     policy::PilotScope,
     store::{KnownPilot, change::ChangeStore, schema::PILOT_AGENTS_DB},
 };
@@ -74,8 +71,7 @@ impl ChangeStore for Store {
                 let given = Arc::clone(&given);
                 async move {
                     let silent = |pilot: &KnownPilot| {
-                        AT_WORK.contains(&pilot.status.to_string().as_str())
-                            && pilot.last_update.is_none_or(|last| last < since)
+                        !pilot.status.is_final() && pilot.last_update.is_none_or(|last| last < since)
                     };
                     end(tx, &given.0, silent, PilotStatus::Deleted, &given.1, now).await
                 }
