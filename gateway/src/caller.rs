@@ -32,9 +32,9 @@ impl Caller {
         self.identity.as_user().is_some_and(|user| user.has_property(property))
     }
 
-    /// Whether a person calls, or a pilot acting as one; else a part of the system.
-    pub(crate) fn is_user(&self) -> bool {
-        self.identity.as_user().is_some()
+    /// Whether a part of the system calls; else a person or a pilot.
+    pub(crate) fn is_component(&self) -> bool {
+        self.identity.as_component().is_some()
     }
 }
 

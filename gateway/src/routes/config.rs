@@ -68,12 +68,12 @@ async fn serve_config(
     Ok(response)
 }
 
-/// The newest revision. Every user with a good token may have it, so what one of them got serves the others;
+/// The newest revision. Every user and pilot with a good token may have it, so what one of them got serves the others;
 /// the service decides which components may.
 async fn newest(context: &Context, caller: &Caller) -> Result<Arc<Revision>, Refusal> {
     let known = context.config_cache.0.load_full();
     if let Some(known) = &known
-        && caller.is_user()
+        && !caller.is_component()
         && known.checked.elapsed() < FRESH
     {
         return Ok(known.clone());

@@ -202,14 +202,14 @@ pub trait CredentialStore: Send + Sync {
         now: DateTime<Utc>,
     ) -> Result<Vec<Secret>>;
 
-    /// What is known of a secret and a pilot; looks for both, whatever is there.
+    /// What is known of a secret, and if it is one, of a pilot.
     async fn shown(&self, deadline: Deadline, hash: String, stamp: PilotStamp) -> Result<Shown>;
 
     /// Takes one use of the secret, makes the pilot known if it is new, and keeps its refresh token: all or nothing,
     /// and only if [`crate::logic::exchange::by_secret`] agrees with what is there at that moment.
     async fn redeem(&self, deadline: Deadline, redemption: Redemption) -> Result<()>;
 
-    /// What is known of a refresh token and a pilot; looks for both, whatever is there.
+    /// What is known of a refresh token, and if it is one of this pilot, of the pilot.
     async fn shown_token(&self, deadline: Deadline, hash: String, stamp: PilotStamp) -> Result<ShownToken>;
 
     /// Puts a refresh token in the place of the one that is shown, if

@@ -116,7 +116,10 @@ impl Pilots {
             auth: caller.on(auth),
             clock: clock.clone(),
             lives: Lives::default(),
-            credentials: CredentialSettings::new("pepper of a test".repeat(2).parse().unwrap()),
+            credentials: CredentialSettings {
+                generic_pilots: true,
+                ..CredentialSettings::new("pepper of a test".repeat(2).parse().unwrap())
+            },
         };
         Self {
             client: serve(deps.clone(), &issuer),

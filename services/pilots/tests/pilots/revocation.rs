@@ -236,7 +236,8 @@ on_both_backends! {
         // petra, a user whom pilots of DIRAC act as: only if the settings agree
         assert!(send("pilot", vec![patch("stamp2")]).await.unwrap());
         let request = pb::PatchPilotMetadataRequest { patches: vec![patch("stamp2")], ..Default::default() };
-        let by_petra = pilots.client.clone().patch_pilot_metadata(pilots.request("pilot", request)).await;
+        let mut strict = pilots.changed(|deps| deps.credentials.generic_pilots = false);
+        let by_petra = strict.patch_pilot_metadata(pilots.request("pilot", request)).await;
         assert_eq!(reason(&by_petra.unwrap_err()), "FORBIDDEN");
     }
 
