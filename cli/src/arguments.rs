@@ -7,7 +7,8 @@ use diracx_client::ServerAddress;
 
 use crate::{
     commands::{
-        jobs_delete::DeleteArguments, jobs_kill::KillArguments, jobs_parameters::ParametersArguments,
+        internal_add_group::AddGroupArguments, internal_add_user::AddUserArguments, internal_add_vo::AddVoArguments,
+        internal_cs_sync::CsSyncArguments, internal_generate_cs::GenerateCsArguments, jobs_delete::DeleteArguments, jobs_kill::KillArguments, jobs_parameters::ParametersArguments,
         jobs_reschedule::RescheduleArguments, jobs_search::SearchArguments, jobs_status::StatusArguments,
         jobs_submit::SubmitArguments, jobs_summary::SummaryArguments, jobs_wait::WaitArguments,
         jobs_watch::WatchArguments, login::LoginArguments, rss_history::HistoryArguments,
@@ -87,12 +88,38 @@ pub(crate) enum Command {
         #[command(subcommand)]
         command: SandboxCommand,
     },
+    /// Make and change the repository of the configuration, on this machine and without a server
+    #[command(hide = true)]
+    Internal {
+        #[command(subcommand)]
+        command: InternalCommand,
+    },
 }
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Print the whole configuration, as JSON
     Dump,
+    /// Show which revision is served, how old it is, and what went wrong since
+    Status,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum InternalCommand {
+    GenerateCs(GenerateCsArguments),
+    AddVo(AddVoArguments),
+    AddGroup(AddGroupArguments),
+    AddUser(AddUserArguments),
+    /// Come from DIRAC to DiracX
+    Legacy {
+        #[command(subcommand)]
+        command: LegacyCommand,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LegacyCommand {
+    CsSync(CsSyncArguments),
 }
 
 #[derive(Debug, Subcommand)]

@@ -20,9 +20,12 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use arguments::{Command, ConfigCommand, Dirac, JobsCommand, RssCommand, SandboxCommand};
+use arguments::{
+    Command, ConfigCommand, Dirac, InternalCommand, JobsCommand, LegacyCommand, RssCommand, SandboxCommand,
+};
 use commands::{
-    config_dump, jobs_delete, jobs_kill, jobs_parameters, jobs_reschedule, jobs_search, jobs_status,
+    config_dump, config_status, internal_add_group, internal_add_user, internal_add_vo, internal_cs_sync,
+    internal_generate_cs, jobs_delete, jobs_kill, jobs_parameters, jobs_reschedule, jobs_search, jobs_status,
     jobs_submit, jobs_summary, jobs_wait, jobs_watch, login, logout, rss_history, rss_list, rss_set,
     sandbox_get, whoami,
 };
@@ -58,6 +61,16 @@ async fn run(dirac: Dirac) -> Result<(), Failure> {
         Command::Logout => logout::run(&global).await,
         Command::Whoami => whoami::run(&global).await,
         Command::Config { command: ConfigCommand::Dump } => config_dump::run(&global).await,
+        Command::Config { command: ConfigCommand::Status } => config_status::run(&global).await,
+        Command::Internal { command } => match command {
+            InternalCommand::GenerateCs(arguments) => internal_generate_cs::run(&arguments),
+            InternalCommand::AddVo(arguments) => internal_add_vo::run(arguments),
+            InternalCommand::AddGroup(arguments) => internal_add_group::run(arguments),
+            InternalCommand::AddUser(arguments) => internal_add_user::run(arguments),
+            InternalCommand::Legacy { command: LegacyCommand::CsSync(arguments) } => {
+                internal_cs_sync::run(&arguments)
+            }
+        },
         Command::Jobs { command } => match command {
             JobsCommand::Submit(arguments) => jobs_submit::run(&global, arguments).await,
             JobsCommand::Search(arguments) => jobs_search::run(&global, arguments).await,

@@ -62,6 +62,26 @@ fn whoami_tells_what_the_server_reads_from_the_token() {
 }
 
 #[test]
+fn how_fresh_the_configuration_is_can_be_seen() {
+    let person = Person::logged_in();
+    assert_eq!(
+        person.gets_json(&["config", "status"]),
+        json!({
+            "revision": "abc",
+            "modified": "2020-01-01T00:00:00Z",
+            "loaded": "2020-01-01T00:00:01Z",
+            "checked": "2020-01-01T00:00:02Z",
+            "last_error": "default.yml of commit abd: line 3, column 1: Tasks: is not a known key here",
+            "last_error_time": "2020-01-01T00:00:03Z",
+            "followed_revision": "master",
+        })
+    );
+    let (code, table, _) = person.types(&["config", "status", "--output", "table"], "");
+    assert_eq!(code, 0);
+    assert!(table.contains("abc") && table.contains("2020-01-01 00:00:02") && table.contains("line 3"), "{table}");
+}
+
+#[test]
 fn the_configuration_comes_in_its_own_order() {
     let (code, stdout, _) = Person::logged_in().types(&["config", "dump"], "");
     assert_eq!(code, 0);

@@ -4,9 +4,10 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::OnceLock};
 
 use diracx_core::{
     JobId, Version,
-    config::Config,
+    config::{Config, convert},
     jdl::{JobDescriptionLimits, SubmissionContext, expand, payload},
     property::SecurityProperty,
+    sandbox::{LONGEST_PFN, Pfn},
     scope::Scope,
     version::check_client_version,
 };
@@ -41,6 +42,39 @@ pub fn scope(data: &[u8]) {
                 assert_eq!(Scope::parse(&full, config, known).as_ref(), Ok(&scope), "{full}");
             }
         }
+    }
+}
+
+/// A configuration of DIRAC is refused with a place in the text, or reads back when it is written out; and what becomes
+/// of it is a configuration of DiracX, or an error that says why not.
+pub fn cfg(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let section = match diracx_core::cfg::parse(text) {
+        Ok(section) => section,
+        Err(error) => {
+            assert!(error.line <= text.split('\n').count() && error.line > 0 && error.column > 0, "{error}");
+            return;
+        }
+    };
+    let mut written = String::new();
+    write_cfg(&section, &mut written);
+    assert_eq!(diracx_core::cfg::parse(&written).as_ref(), Ok(&section), "{written}");
+    match convert(section) {
+        Ok(converted) => assert!(converted.document.get("DiracX").is_none(), "{}", converted.document),
+        Err(error) => assert!(!error.to_string().trim().is_empty()),
+    }
+}
+
+fn write_cfg(section: &diracx_core::cfg::Section, text: &mut String) {
+    for (name, value) in section {
+        let _ = match value {
+            serde_json::Value::Object(inner) => {
+                let _ = writeln!(text, "{name}\n{{");
+                write_cfg(inner, text);
+                writeln!(text, "}}")
+            }
+            value => writeln!(text, "{name} = {}", value.as_str().unwrap_or_default()),
+        };
     }
 }
 
@@ -87,6 +121,17 @@ pub fn jdl(data: &[u8]) {
             }
         }
     }
+}
+
+/// A PFN is refused, or consists of what it says of itself: a bucket, an owner, a file; and never leads out of its bucket.
+pub fn pfn(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let Ok(pfn) = text.parse::<Pfn>() else { return };
+    assert!(text.chars().count() <= LONGEST_PFN && text.ends_with(pfn.as_str()), "{text:?} became {pfn}");
+    let (owner, file) = (pfn.owner(), pfn.key().rsplit('/').next().unwrap_or_default());
+    assert_eq!(Pfn::new(pfn.bucket(), &owner, file).as_ref(), Ok(&pfn), "{text:?}");
+    assert!(pfn.as_str().starts_with(&owner.prefix(pfn.bucket())), "{text:?}");
+    assert_eq!(pfn.with_storage_element("SandboxSE").parse::<Pfn>().as_ref(), Ok(&pfn), "{text:?}");
 }
 
 /// A configuration is refused with a reason, or is the same after it was written as the config service serves it.

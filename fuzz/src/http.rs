@@ -27,6 +27,16 @@ pub fn status(data: &[u8]) {
     send("PATCH", &["/api/jobs/status", "/api/jobs/status?force=yes"], data);
 }
 
+/// A body of heartbeats.
+pub fn heartbeat(data: &[u8]) {
+    send("PATCH", &["/api/jobs/heartbeat"], data);
+}
+
+/// A body of attributes and parameters.
+pub fn metadata(data: &[u8]) {
+    send("PATCH", &["/api/jobs/metadata"], data);
+}
+
 /// Sends a body: it is turned away with the reasons, or reaches the jobs service, which is not there.
 fn send(method: &str, paths: &[&str], data: &[u8]) {
     static PLACE: OnceLock<(Runtime, Router, String)> = OnceLock::new();
@@ -69,7 +79,13 @@ fn gateway() -> Router {
         Backend::in_process(channel, Readiness::default())
     };
     let gateway = Gateway {
-        backends: Backends { auth: nobody(), config: nobody(), jobs: nobody(), rss: None },
+        backends: Backends {
+            auth: nobody(),
+            config: nobody(),
+            jobs: nobody(),
+            pilots: Some(nobody()),
+            rss: Some(nobody()),
+        },
         verifier: Signer::get().verifier.clone(),
         gate: VersionGate::new("0.0.1a1".parse().expect("a version")),
         settings: GatewaySettings::default(),

@@ -9,22 +9,26 @@
 mod domain;
 mod http;
 mod tokens;
-// The reader of the config service, without the git that comes with the service.
-#[path = "../../services/config/src/yaml.rs"]
+// The reader of configurations, without the git that comes with the crate.
+#[path = "../../crates/cs/src/yaml.rs"]
 mod yaml;
 
-pub use domain::{configuration, jdl, scope, version};
-pub use http::{search, status};
+pub use domain::{cfg, configuration, jdl, pfn, scope, version};
+pub use http::{heartbeat, metadata, search, status};
 pub use tokens::{jwt, state};
 
 /// A target: its name, and what it calls.
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 12] = [
+    ("cfg", cfg),
     ("configuration", configuration),
+    ("heartbeat", heartbeat),
     ("jdl", jdl),
     ("jwt", jwt),
+    ("metadata", metadata),
+    ("pfn", pfn),
     ("scope", scope),
     ("search", search),
     ("state", state),

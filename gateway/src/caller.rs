@@ -27,6 +27,11 @@ impl Caller {
         request
     }
 
+    /// Whether a user calls who has this security property.
+    pub(crate) fn has_property(&self, property: &str) -> bool {
+        self.identity.as_user().is_some_and(|user| user.has_property(property))
+    }
+
     /// Whether a person calls, or a pilot acting as one; else a part of the system.
     pub(crate) fn is_user(&self) -> bool {
         self.identity.as_user().is_some()

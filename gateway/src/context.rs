@@ -8,9 +8,11 @@ use diracx_proto::{
     auth::v1::auth_service_client::AuthServiceClient,
     config::v1::config_service_client::ConfigServiceClient,
     jobs::v1::{jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient},
+    pilots::v1::pilots_service_client::PilotsServiceClient,
     rss::v1::resource_status_service_client::ResourceStatusServiceClient,
 };
 use diracx_server::TokenVerifier;
+use http::StatusCode;
 
 use crate::{
     error::Refusal,
@@ -32,6 +34,8 @@ pub struct Backends {
     pub config: Backend,
     /// Jobs and their sandboxes.
     pub jobs: Backend,
+    /// Pilots; none if the installation has none.
+    pub pilots: Option<Backend>,
     /// Resource statuses, unless the installation has none.
     pub rss: Option<Backend>,
 }
@@ -83,6 +87,13 @@ impl Context {
 
     pub(crate) fn jobs(&self) -> JobsServiceClient<AnyChannel> {
         diracx_client::jobs(self.backends.jobs.channel())
+    }
+
+    /// Those that need it are served only if it is there.
+    pub(crate) fn pilots(&self) -> Result<PilotsServiceClient<AnyChannel>, Refusal> {
+        let pilots = self.backends.pilots.as_ref();
+        let pilots = pilots.ok_or_else(|| Refusal::new(StatusCode::NOT_FOUND, "Not Found"))?;
+        Ok(diracx_client::pilots(pilots.channel()))
     }
 
     pub(crate) fn sandboxes(&self) -> SandboxesServiceClient<AnyChannel> {

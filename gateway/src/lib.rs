@@ -35,7 +35,7 @@ pub use tls::{Tls, TlsError};
 
 /// Every REST path with its methods, as `Allow` lists them: what the contract with DiracX's clients is compared with.
 pub fn rest_paths() -> Vec<(&'static str, &'static str)> {
-    routes::table(true).paths().to_vec()
+    routes::table(routes::Optional { pilots: true, rss: true }).paths().to_vec()
 }
 
 /// Everything the gateway is made of.
@@ -65,7 +65,8 @@ impl Gateway {
     /// If a path of `extra` is one of ours.
     pub fn into_router(self) -> Result<Router, GrpcError> {
         let grpc = grpc::GrpcRouter::new(&self.backends)?;
-        let table = routes::table(self.backends.rss.is_some());
+        let (pilots, rss) = (self.backends.pilots.is_some(), self.backends.rss.is_some());
+        let table = routes::table(routes::Optional { pilots, rss });
         let context = context::Context::new(self.backends, self.verifier, self.settings.clone());
         let counted = counted::Counted::new(&self.metrics, table.paths());
         let rest = table.into_router().with_state(context).merge(self.extra);

@@ -51,6 +51,17 @@ pub struct Args {
         value_name = "URL"
     )]
     pub jobs_url: String,
+    /// Whether this installation has pilots.
+    #[arg(long, env = "DIRACX_SERVICE_PILOTS_ENABLED", default_value = "true", value_name = "BOOL")]
+    pub pilots_enabled: String,
+    /// Where the pilots service is.
+    #[arg(
+        long,
+        env = "DIRACX_GATEWAY_PILOTS_URL",
+        default_value = "http://127.0.0.1:50054",
+        value_name = "URL"
+    )]
+    pub pilots_url: String,
     /// Where the resource status service is.
     #[arg(
         long,
@@ -107,6 +118,8 @@ pub struct Settings {
     pub config: ServerAddress,
     /// Where the jobs service is.
     pub jobs: ServerAddress,
+    /// Where the pilots service is, if there is one.
+    pub pilots: Option<ServerAddress>,
     /// Where the resource status service is.
     pub rss: ServerAddress,
     /// How services are verified.
@@ -135,6 +148,8 @@ impl Resolve for Args {
         let auth = problems.parse("DIRACX_GATEWAY_AUTH_URL", &self.auth_url);
         let config = problems.parse("DIRACX_GATEWAY_CONFIG_URL", &self.config_url);
         let jobs = problems.parse("DIRACX_GATEWAY_JOBS_URL", &self.jobs_url);
+        let has_pilots = problems.boolean("DIRACX_SERVICE_PILOTS_ENABLED", &self.pilots_enabled);
+        let pilots = problems.parse("DIRACX_GATEWAY_PILOTS_URL", &self.pilots_url);
         let rss = problems.parse("DIRACX_GATEWAY_RSS_URL", &self.rss_url);
         let tls = tls(problems, self.tls_certificate, self.tls_key);
         let issuer = self.token_issuer.filter(|issuer| !issuer.is_empty());
@@ -154,6 +169,7 @@ impl Resolve for Args {
             auth: auth?,
             config: config?,
             jobs: jobs?,
+            pilots: pilots.filter(|_| has_pilots == Some(true)),
             rss: rss?,
             ca: self.ca,
             tls: tls?,
@@ -208,6 +224,10 @@ impl Settings {
                 auth: Backend::remote(auth),
                 config: Backend::remote(self.config.connect(ca)?).with_streams(self.config.connect(ca)?),
                 jobs: Backend::remote(self.jobs.connect(ca)?).with_streams(self.jobs.connect(ca)?),
+                pilots: self
+                    .pilots
+                    .map(|pilots| Ok::<_, anyhow::Error>(Backend::remote(pilots.connect(ca)?)))
+                    .transpose()?,
                 rss,
             },
             verifier: TokenVerifier::new(self.issuer, self.algorithms, keys, clock),

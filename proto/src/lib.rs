@@ -2,7 +2,7 @@
 
 mod convert;
 
-pub use convert::{Invalid, search, status, time};
+pub use convert::{Invalid, pilot, search, status, time};
 
 /// The whole contract as an encoded `google.protobuf.FileDescriptorSet`, with everything it imports.
 ///

@@ -9,8 +9,8 @@ use std::{
 use anyhow::{Context as _, Result, bail, ensure};
 use serde_json::Value;
 use tokio::{
-    io::{AsyncBufReadExt as _, BufReader, Lines},
-    process::{Child, ChildStderr, Command},
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader, Lines},
+    process::{Child, ChildStderr, ChildStdout, Command},
 };
 
 use crate::{browser, mesh::program};
@@ -36,13 +36,56 @@ pub struct Run {
     pub stderr: String,
 }
 
+/// A command that has not ended yet.
+pub struct Running {
+    child: Child,
+    stdout: ChildStdout,
+    lines: Lines<BufReader<ChildStderr>>,
+    seen: String,
+}
+
+impl Running {
+    /// Reads what it says to people until `find` finds something in a line.
+    ///
+    /// # Errors
+    /// If it says nothing for a minute, or ends without.
+    pub async fn until<T>(&mut self, find: impl Fn(&str) -> Option<T>) -> Result<T> {
+        loop {
+            let line = tokio::time::timeout(PATIENCE, self.lines.next_line()).await;
+            let Some(line) = line.context("it says nothing")?? else { bail!("it only said: {}", self.seen) };
+            if let Some(found) = find(&line) {
+                return Ok(found);
+            }
+            self.seen += &line;
+        }
+    }
+
+    /// Waits for its end.
+    ///
+    /// # Errors
+    /// If it does not end within a minute.
+    pub async fn end(mut self) -> Result<Run> {
+        let mut stdout = String::new();
+        let said = async {
+            while let Some(line) = self.lines.next_line().await? {
+                self.seen += &line;
+            }
+            anyhow::Ok(())
+        };
+        let all = async {
+            tokio::try_join!(said, async { Ok(self.stdout.read_to_string(&mut stdout).await?) })?;
+            anyhow::Ok(self.child.wait().await?.code().unwrap_or(-1))
+        };
+        let code = tokio::time::timeout(PATIENCE, all).await.context("dirac does not end")??;
+        Ok(Run { code, stdout, stderr: self.seen })
+    }
+}
+
 /// A `dirac login` that waits for somebody to log in.
 pub struct Login {
     /// The address to open.
     pub address: String,
-    child: Child,
-    lines: Lines<BufReader<ChildStderr>>,
-    seen: String,
+    running: Running,
 }
 
 impl Login {
@@ -50,15 +93,8 @@ impl Login {
     ///
     /// # Errors
     /// If it does not end within a minute.
-    pub async fn end(mut self) -> Result<Run> {
-        let wait = async {
-            while let Some(line) = self.lines.next_line().await? {
-                self.seen += &line;
-            }
-            anyhow::Ok(self.child.wait().await?.code().unwrap_or(-1))
-        };
-        let code = tokio::time::timeout(PATIENCE, wait).await.context("dirac login does not end")??;
-        Ok(Run { code, stdout: String::new(), stderr: self.seen })
+    pub async fn end(self) -> Result<Run> {
+        self.running.end().await
     }
 }
 
@@ -123,22 +159,24 @@ impl Dirac {
     /// # Errors
     /// If it names none.
     pub async fn begin_login(&self, arguments: &[&str]) -> Result<Login> {
+        let mut running = self.begin(&[&["login"], arguments].concat())?;
+        let is_address = |word: &&str| word.starts_with("http") && word.contains("user_code=");
+        let find = |line: &str| line.split_whitespace().find(is_address).map(str::to_owned);
+        let address = running.until(find).await.context("dirac login named no address")?;
+        Ok(Login { address, running })
+    }
+
+    /// Begins a command.
+    ///
+    /// # Errors
+    /// If the program is not there.
+    pub fn begin(&self, arguments: &[&str]) -> Result<Running> {
         // With JSON on standard output, what is for people goes to standard error.
-        let mut command = self.command(&[&["--output", "json", "login"], arguments].concat())?;
-        let mut child = command.stdout(Stdio::null()).stderr(Stdio::piped()).spawn()?;
-        let mut lines = BufReader::new(child.stderr.take().context("a pipe")?).lines();
-        let mut seen = String::new();
-        loop {
-            let line =
-                tokio::time::timeout(PATIENCE, lines.next_line()).await.context("it says nothing")??;
-            let Some(line) = line else { bail!("dirac login named no address: {seen}") };
-            let url =
-                line.split_whitespace().find(|word| word.starts_with("http") && word.contains("user_code="));
-            if let Some(url) = url {
-                return Ok(Login { address: url.to_owned(), child, lines, seen });
-            }
-            seen += &line;
-        }
+        let mut command = self.command(&[&["--output", "json"], arguments].concat())?;
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
+        let stdout = child.stdout.take().context("a pipe")?;
+        let lines = BufReader::new(child.stderr.take().context("a pipe")?).lines();
+        Ok(Running { child, stdout, lines, seen: String::new() })
     }
 
     fn command(&self, arguments: &[&str]) -> Result<Command> {

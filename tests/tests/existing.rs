@@ -6,8 +6,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diracx_proto::jobs::v1::{
     GetJobDescriptionsRequest, GetJobParametersRequest, JobAttributes, JobMetadataPatch, JobParameter,
-    PatchJobMetadataRequest, job_description_outcome::Result as Described, job_parameter::Value as Parameter,
-    job_parameters_outcome::Result as Parameters, jobs_service_client::JobsServiceClient,
+    PatchJobMetadataRequest, RemoveJobsRequest, job_description_outcome::Result as Described,
+    job_parameter::Value as Parameter, job_parameters_outcome::Result as Parameters,
+    jobs_service_client::JobsServiceClient,
 };
 use diracx_proto::rss::v1::{self as rss, resource_status_service_client::ResourceStatusServiceClient};
 use diracx_tests::{
@@ -81,6 +82,10 @@ async fn adopt_and_serve(made_by: &str, jobs: Vec<i64>) {
     installation.parameters_are_read_and_metadata_patched().await;
     installation.a_kill_joins_the_commands_of_others().await;
     installation.a_killed_job_leaves_its_task_queue().await;
+    installation.jobs_say_that_they_are_alive().await;
+    installation.a_job_begins_anew().await;
+    installation.sandboxes_are_listed_and_assigned().await;
+    installation.a_job_is_removed_with_all_that_belongs_to_it().await;
     installation.submissions_continue_the_numbers().await;
     installation.resource_statuses_are_told_and_set().await;
     let complaints = installation.mesh.complaints();
@@ -302,6 +307,53 @@ impl Installation {
         }
         let queues = "SELECT CAST(TQId AS SIGNED) AS number FROM tq_TaskQueues";
         assert_eq!(self.mesh.database.numbers("TaskQueueDB", queues).await.expect("queues"), [12]);
+    }
+
+    async fn jobs_say_that_they_are_alive(&self) {
+        let body = json!({ "104": {"LoadAverage": 2.5, "StandardOutput": "still there"} });
+        let answer = self.ask("admin", "PATCH", "/api/jobs/heartbeat", body).await;
+        assert!(answer.text.contains("Kill"), "{}", answer.text);
+        let query = "SELECT COUNT(*) AS number FROM HeartBeatLoggingInfo WHERE JobID = 104 AND Name = 'LoadAverage' \
+                     AND Value = '2.5'";
+        assert_eq!(self.mesh.database.numbers("JobDB", query).await.expect("a count"), [1]);
+    }
+
+    async fn a_job_begins_anew(&self) {
+        self.ask("admin", "POST", "/api/jobs/reschedule", json!({"job_ids": [101]})).await;
+        let row = self.job(101, json!(["Status", "MinorStatus", "RescheduleCounter"])).await;
+        let shown = (&row["Status"], &row["MinorStatus"], &row["RescheduleCounter"]);
+        assert_eq!(shown, (&json!("Received"), &json!("Job Rescheduled"), &json!(1)), "{row}");
+    }
+
+    async fn sandboxes_are_listed_and_assigned(&self) {
+        let list = async |path: &str| {
+            let answer = self.mesh.request("normal_user", "GET", path, None).await.expect("an answer");
+            answer.json().expect("JSON")
+        };
+        let inputs = list("/api/jobs/103/sandbox/input").await;
+        let pfn = inputs[0].as_str().expect("a sandbox");
+        assert!(pfn.contains("/S3/sandboxes/alpha/alpha_user/alice/"), "{inputs}");
+        self.ask("normal_user", "PATCH", "/api/jobs/103/sandbox/output", json!(pfn)).await;
+        assert_eq!(list("/api/jobs/103/sandbox/output").await, inputs);
+    }
+
+    async fn a_job_is_removed_with_all_that_belongs_to_it(&self) {
+        let request = self.as_administrator(RemoveJobsRequest { job_ids: vec![104], ..Default::default() });
+        self.jobs_service().await.remove_jobs(request).await.expect("outcomes");
+        let database = &self.mesh.database;
+        let tables = [
+            ("JobDB", "Jobs"),
+            ("JobDB", "JobJDLs"),
+            ("JobDB", "JobCommands"),
+            ("JobDB", "HeartBeatLoggingInfo"),
+            ("JobLoggingDB", "LoggingInfo"),
+        ];
+        for (name, table) in tables {
+            let query = format!("SELECT COUNT(*) AS number FROM {table} WHERE JobID = 104");
+            assert_eq!(database.numbers(name, &query).await.expect("a count"), [0], "{table}");
+        }
+        let mapped = "SELECT COUNT(*) AS number FROM sb_EntityMapping WHERE EntityId = 'Job:104'";
+        assert_eq!(database.numbers("SandboxMetadataDB", mapped).await.expect("a count"), [0]);
     }
 
     async fn submissions_continue_the_numbers(&self) {

@@ -2,6 +2,13 @@
 
 mod all_jobs;
 pub(crate) mod config_dump;
+pub(crate) mod config_status;
+mod internal;
+pub(crate) mod internal_add_group;
+pub(crate) mod internal_add_user;
+pub(crate) mod internal_add_vo;
+pub(crate) mod internal_cs_sync;
+pub(crate) mod internal_generate_cs;
 pub(crate) mod jobs_delete;
 pub(crate) mod jobs_kill;
 pub(crate) mod jobs_parameters;

@@ -18,7 +18,7 @@ use diracx_client::proto::{
         auth_service_server::{AuthService, AuthServiceServer},
     },
     config::v1::{
-        GetConfigRequest, GetConfigResponse,
+        GetConfigRequest, GetConfigResponse, GetConfigStatusRequest, GetConfigStatusResponse,
         config_service_server::{ConfigService, ConfigServiceServer},
     },
     jobs::v1::jobs_service_server::JobsServiceServer,
@@ -124,6 +124,23 @@ impl ConfigService for Server {
         checked(request)?;
         let document = r#"{"Registry":{"lhcb":{}},"DIRAC":{"NoSetup":false}}"#.to_owned();
         Ok(Response::new(GetConfigResponse { document, ..Default::default() }))
+    }
+
+    async fn get_config_status(
+        &self,
+        request: Request<GetConfigStatusRequest>,
+    ) -> Result<Response<GetConfigStatusResponse>, Status> {
+        checked(request)?;
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        Ok(Response::new(GetConfigStatusResponse {
+            revision: "abc".to_owned(),
+            modified: at(1_577_836_800),
+            loaded: at(1_577_836_801),
+            checked: at(1_577_836_802),
+            last_error: "default.yml of commit abd: line 3, column 1: Tasks: is not a known key here".to_owned(),
+            last_error_time: at(1_577_836_803),
+            followed_revision: "master".to_owned(),
+        }))
     }
 }
 

@@ -3,19 +3,22 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use diracx_core::{Explain, Explanation, Reason, config::Config};
-use diracx_proto::config::v1::{GetConfigRequest, config_service_client::ConfigServiceClient};
+use diracx_proto::config::v1::{
+    WatchConfigRequest, WatchConfigResponse, config_service_client::ConfigServiceClient,
+};
 use futures::future::BoxFuture;
 use tokio::{sync::watch, task::AbortHandle};
-use tonic::{Request, metadata::MetadataValue};
+use tonic::{Request, Streaming, metadata::MetadataValue};
 use tracing::Instrument as _;
 
 use crate::channel::{AnyChannel, BoxError};
 
-/// How often the source is asked, once there is a configuration.
-const INTERVAL: Duration = Duration::from_secs(5);
-/// How soon it is asked again while there is none; doubled each time, up to [`INTERVAL`].
+/// How soon a stream that broke is taken up again; doubled each time, up to [`LAST_RETRY`].
 const FIRST_RETRY: Duration = Duration::from_millis(50);
-/// How long the source may take to answer.
+/// The longest pause between two attempts.
+const LAST_RETRY: Duration = Duration::from_secs(5);
+/// How long the service may take to accept the call. After that there is no limit: a configuration may
+/// stay for months, and the channel notices by itself when the service is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
 
 /// There is no configuration yet.
@@ -25,7 +28,7 @@ pub struct NotReady;
 
 impl Explain for NotReady {
     fn explain(&self) -> Explanation {
-        Explanation::unavailable(Reason::ConfigurationUnavailable).retry_after(INTERVAL)
+        Explanation::unavailable(Reason::ConfigurationUnavailable).retry_after(LAST_RETRY)
     }
 }
 
@@ -36,8 +39,10 @@ struct Loaded {
     config: Arc<Config>,
 }
 
-/// Follows the configuration that a config service serves. Clones follow together, and stop when the
-/// last of them is dropped.
+/// Follows the configuration that a config service serves, by its stream `WatchConfig`: a new revision is
+/// here as soon as the service has it. When the stream breaks, the last good configuration stays, and the
+/// stream is taken up again with growing pauses. Clones follow together, and stop when the last of them is
+/// dropped.
 #[derive(Clone)]
 pub struct ConfigFollower {
     loaded: watch::Receiver<Option<Loaded>>,
@@ -59,7 +64,7 @@ impl fmt::Debug for ConfigFollower {
 }
 
 impl ConfigFollower {
-    /// Begins to follow, with a first look at once. Each look carries the token that `token` gives.
+    /// Begins to follow at once. Each call carries the token that `token` gives.
     ///
     /// Must be called within a runtime.
     pub fn start<F, R, E>(client: ConfigServiceClient<AnyChannel>, token: F) -> Self
@@ -68,21 +73,12 @@ impl ConfigFollower {
         R: Future<Output = Result<Arc<str>, E>> + Send + 'static,
         E: Into<BoxError> + 'static,
     {
-        Self::every(INTERVAL, client, token)
-    }
-
-    fn every<F, R, E>(interval: Duration, client: ConfigServiceClient<AnyChannel>, token: F) -> Self
-    where
-        F: Fn() -> R + Send + Sync + 'static,
-        R: Future<Output = Result<Arc<str>, E>> + Send + 'static,
-        E: Into<BoxError> + 'static,
-    {
         let (sender, loaded) = watch::channel(None);
-        let token = move || -> BoxFuture<'static, Result<Arc<str>, BoxError>> {
+        let token: Box<Token> = Box::new(move || {
             let token = token();
             Box::pin(async move { token.await.map_err(Into::into) })
-        };
-        let task = tokio::spawn(follow(interval, client, token, sender).in_current_span());
+        });
+        let task = tokio::spawn(follow(client, token, sender).in_current_span());
         Self { loaded, _task: Some(Arc::new(StopOnDrop(task.abort_handle()))) }
     }
 
@@ -120,56 +116,70 @@ impl ConfigFollower {
     }
 }
 
+/// A token for the next call.
+type Token = dyn Fn() -> BoxFuture<'static, Result<Arc<str>, BoxError>> + Send + Sync;
+
 async fn follow(
-    interval: Duration,
     client: ConfigServiceClient<AnyChannel>,
-    token: impl Fn() -> BoxFuture<'static, Result<Arc<str>, BoxError>> + Send + Sync,
+    token: Box<Token>,
     sender: watch::Sender<Option<Loaded>>,
 ) {
-    let mut retry = FIRST_RETRY.min(interval);
+    let mut retry = FIRST_RETRY;
     let mut complaint = String::new();
+    let mut complain = move |text: String| {
+        // said once, not with every attempt
+        if text != complaint {
+            tracing::warn!(error = text, "the configuration cannot be followed; keeping the last one");
+            complaint = text;
+        }
+    };
     loop {
         let known = sender.borrow().as_ref().map(|loaded| loaded.revision.clone());
-        match look(client.clone(), &token, known).await {
-            Ok(newer) => {
-                complaint.clear();
-                if let Some(loaded) = newer {
-                    tracing::info!(config.revision = loaded.revision, "following a new configuration");
-                    sender.send_replace(Some(loaded));
+        match begin(client.clone(), &*token, known).await {
+            Ok(mut stream) => loop {
+                match stream.message().await {
+                    Ok(Some(message)) => match read(message).await {
+                        Ok(loaded) => {
+                            tracing::info!(config.revision = loaded.revision, "following a new configuration");
+                            complain(String::new());
+                            sender.send_replace(Some(loaded));
+                            retry = FIRST_RETRY;
+                        }
+                        // the next revision may be one that we understand
+                        Err(error) => complain(error.to_string()),
+                    },
+                    // the service ends, and another one begins
+                    Ok(None) => break,
+                    Err(status) => {
+                        complain(status.to_string());
+                        break;
+                    }
                 }
-            }
-            Err(error) => {
-                // said once, not every five seconds
-                let text = error.to_string();
-                if text != complaint {
-                    tracing::warn!(error = text, "the configuration cannot be read; keeping the last one");
-                    complaint = text;
-                }
-            }
+            },
+            Err(error) => complain(error.to_string()),
         }
-        let wait = if sender.borrow().is_some() { interval } else { retry };
-        retry = (retry * 2).min(interval);
-        tokio::time::sleep(wait).await;
+        tokio::time::sleep(retry).await;
+        retry = (retry * 2).min(LAST_RETRY);
     }
 }
 
-async fn look(
+async fn begin(
     mut client: ConfigServiceClient<AnyChannel>,
-    token: &(impl Fn() -> BoxFuture<'static, Result<Arc<str>, BoxError>> + Sync),
+    token: &Token,
     known_revision: Option<String>,
-) -> Result<Option<Loaded>, BoxError> {
-    let mut request = Request::new(GetConfigRequest { known_revision });
-    request.set_timeout(PATIENCE);
+) -> Result<Streaming<WatchConfigResponse>, BoxError> {
+    let mut request = Request::new(WatchConfigRequest { known_revision });
     let bearer = MetadataValue::try_from(format!("Bearer {}", token().await?))?;
     request.metadata_mut().insert("authorization", bearer);
-    // the timeout is for the server; this one is for a server that does not keep it
-    let answer = tokio::time::timeout(PATIENCE, client.get_config(request)).await??.into_inner();
-    if answer.not_modified {
-        return Ok(None);
-    }
+    Ok(tokio::time::timeout(PATIENCE, client.watch_config(request)).await??.into_inner())
+}
+
+async fn read(message: WatchConfigResponse) -> Result<Loaded, BoxError> {
+    let WatchConfigResponse { revision, document, .. } = message;
     // a large configuration takes longer than an async task may
-    let config = tokio::task::spawn_blocking(move || Config::from_document(&answer.document)).await??;
-    Ok(Some(Loaded { revision: answer.revision, config: Arc::new(config) }))
+    let config = tokio::task::spawn_blocking(move || Config::from_document(&document)).await?;
+    let config = config.map_err(|error| format!("configuration {revision}: {error}"))?;
+    Ok(Loaded { revision, config: Arc::new(config) })
 }
 
 #[cfg(test)]
@@ -180,57 +190,64 @@ mod tests {
     };
 
     use diracx_core::Code;
-    use diracx_proto::config::v1::{
-        GetConfigResponse,
-        config_service_server::{ConfigService, ConfigServiceServer},
-    };
+    use diracx_proto::config::v1::config_service_server::{ConfigService, ConfigServiceServer};
+    use futures::{StreamExt as _, stream};
+    use tokio::sync::mpsc;
     use tonic::{Response, Status};
 
     use super::*;
     use crate::in_process;
 
-    const DOCUMENT: &str = r#"{"DIRAC": {"NoSetup": true}, "Registry": {}}"#;
+    type Sent = Result<(&'static str, &'static str), Status>;
+    type Watched = tonic::codegen::BoxStream<WatchConfigResponse>;
 
-    /// Serves what the test wants, or nothing.
+    /// Sends what the test wants on the stream that is open.
     #[derive(Clone, Default)]
     struct Source {
-        served: Arc<Mutex<Option<(&'static str, &'static str)>>>,
-        asked: Arc<AtomicUsize>,
+        stream: Arc<Mutex<Option<mpsc::UnboundedSender<Sent>>>>,
+        known: Arc<Mutex<Vec<Option<String>>>>,
+        away: Arc<AtomicUsize>,
     }
 
     #[tonic::async_trait]
     impl ConfigService for Source {
-        async fn get_config(
+        async fn watch_config(
             &self,
-            request: Request<GetConfigRequest>,
-        ) -> Result<Response<GetConfigResponse>, Status> {
-            self.asked.fetch_add(1, Ordering::SeqCst);
+            request: Request<WatchConfigRequest>,
+        ) -> Result<Response<Watched>, Status> {
             assert_eq!(request.metadata().get("authorization").unwrap(), "Bearer component");
-            let (revision, document) =
-                self.served.lock().unwrap().ok_or_else(|| Status::unavailable("the repository is away"))?;
-            let known = request.into_inner().known_revision;
-            let not_modified = known.as_deref() == Some(revision);
-            let document = if not_modified { "" } else { document }.to_owned();
-            let revision = revision.to_owned();
-            Ok(Response::new(GetConfigResponse { revision, modified: None, document, not_modified }))
+            if self.away.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+                return Err(Status::unavailable("the service is away"));
+            }
+            let (sender, receiver) = mpsc::unbounded_channel();
+            self.known.lock().unwrap().push(request.into_inner().known_revision);
+            *self.stream.lock().unwrap() = Some(sender);
+            let messages = stream::unfold(receiver, async |mut receiver| {
+                let message = receiver.recv().await?.map(|(revision, document): (&str, &str)| {
+                    let (revision, document) = (revision.to_owned(), document.to_owned());
+                    WatchConfigResponse { revision, modified: None, document }
+                });
+                Some((message, receiver))
+            });
+            Ok(Response::new(messages.boxed()))
         }
     }
 
     impl Source {
-        /// Waits until what is served now has been asked for and the answer dealt with.
-        async fn asked_again(&self) {
-            let before = self.asked.load(Ordering::SeqCst);
-            while self.asked.load(Ordering::SeqCst) < before + 3 {
+        async fn until_watched(&self, times: usize) {
+            while self.known.lock().unwrap().len() < times {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
+        }
+
+        fn send(&self, message: Sent) {
+            self.stream.lock().unwrap().as_ref().unwrap().send(message).unwrap();
         }
     }
 
     fn follower(source: &Source) -> ConfigFollower {
         let channel = in_process(ConfigServiceServer::new(source.clone()));
-        ConfigFollower::every(Duration::from_millis(1), crate::config(channel), || async {
-            Ok::<_, BoxError>("component".into())
-        })
+        ConfigFollower::start(crate::config(channel), || async { Ok::<_, BoxError>("component".into()) })
     }
 
     async fn until(follower: &ConfigFollower, revision: &str) {
@@ -239,22 +256,60 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_last_good_configuration_stays_while_the_source_fails() {
+    const SETUP: &str = r#"{"DIRAC": {"NoSetup": true}, "Registry": {}}"#;
+    const PLAIN: &str = r#"{"DIRAC": {}, "Registry": {}}"#;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_revision_is_here_as_soon_as_it_is_sent_and_those_that_make_no_sense_are_passed_over() {
         let source = Source::default();
         let follower = follower(&source);
         assert_eq!(follower.current().unwrap_err().explain().code, Code::Unavailable);
-        *source.served.lock().unwrap() = Some(("1", DOCUMENT));
+        source.until_watched(1).await;
+        source.send(Ok(("1", SETUP)));
         assert!(follower.ready().await.dirac.no_setup);
-        assert_eq!(follower.revision().as_deref(), Some("1"));
 
-        for broken in [None, Some(("2", "not JSON")), Some(("3", r#"{"Registry": 1}"#))] {
-            *source.served.lock().unwrap() = broken;
-            source.asked_again().await;
-            assert_eq!(follower.revision().as_deref(), Some("1"));
-        }
-        *source.served.lock().unwrap() = Some(("4", r#"{"DIRAC": {}, "Registry": {}}"#));
+        source.send(Ok(("2", "not JSON")));
+        source.send(Ok(("3", r#"{"Registry": 1}"#)));
+        source.send(Ok(("4", PLAIN)));
         until(&follower, "4").await;
         assert!(!follower.current().unwrap().dirac.no_setup);
+        assert_eq!(*source.known.lock().unwrap(), [None], "one stream, and nobody asked again");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_last_good_configuration_stays_while_the_service_is_away_and_the_stream_is_taken_up_again() {
+        let source = Source::default();
+        let follower = follower(&source);
+        source.until_watched(1).await;
+        source.send(Ok(("1", SETUP)));
+        until(&follower, "1").await;
+
+        source.away.store(20, Ordering::SeqCst);
+        source.send(Err(Status::internal("broken")));
+        let started = tokio::time::Instant::now();
+        source.until_watched(2).await;
+        let took = started.elapsed();
+        assert!((60..110).contains(&took.as_secs()), "pauses grow up to five seconds: {took:?}");
+        assert!(follower.current().unwrap().dirac.no_setup);
+
+        // a service that ends its streams before it ends itself
+        *source.stream.lock().unwrap() = None;
+        source.until_watched(3).await;
+        let known = Some("1".to_owned());
+        assert_eq!(*source.known.lock().unwrap(), [None, known.clone(), known]);
+        source.send(Ok(("2", PLAIN)));
+        until(&follower, "2").await;
+    }
+
+    #[tokio::test]
+    async fn nobody_follows_any_more_when_the_last_follower_is_gone() {
+        let source = Source::default();
+        let follower = follower(&source);
+        source.until_watched(1).await;
+        let sender = source.stream.lock().unwrap().take().unwrap();
+        drop(follower.clone());
+        assert!(!sender.is_closed());
+        drop(follower);
+        sender.closed().await;
     }
 }

@@ -7,6 +7,7 @@ pub mod config_follower;
 pub mod credentials;
 mod guarded;
 pub mod jwks;
+pub mod later;
 pub mod refusal;
 pub mod session;
 
@@ -16,6 +17,7 @@ pub use component::issue_component_token;
 pub use config_follower::{ConfigFollower, NotReady};
 pub use credentials::{Credentials, CredentialsFile};
 pub use jwks::published_keys;
+pub use later::{Later, later};
 pub use refusal::Refusal;
 pub use session::Session;
 
@@ -26,6 +28,7 @@ use diracx_proto::{
     auth::v1::auth_service_client::AuthServiceClient,
     config::v1::config_service_client::ConfigServiceClient,
     jobs::v1::{jobs_service_client::JobsServiceClient, sandboxes_service_client::SandboxesServiceClient},
+    pilots::v1::pilots_service_client::PilotsServiceClient,
     rss::v1::resource_status_service_client::ResourceStatusServiceClient,
 };
 
@@ -54,6 +57,11 @@ pub fn config(channel: AnyChannel) -> ConfigServiceClient<AnyChannel> {
 /// A client of the jobs service.
 pub fn jobs(channel: AnyChannel) -> JobsServiceClient<AnyChannel> {
     JobsServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
+}
+
+/// A client of the pilots service.
+pub fn pilots(channel: AnyChannel) -> PilotsServiceClient<AnyChannel> {
+    PilotsServiceClient::new(channel).max_decoding_message_size(MAX_ANSWER_BYTES)
 }
 
 /// A client of the service for sandboxes, which is part of the jobs service.

@@ -131,6 +131,12 @@ reasons! {
     SandboxStoreUnavailable = "SANDBOX_STORE_UNAVAILABLE",
     /// A `request_id` was used for something else before.
     RequestIdReused = "REQUEST_ID_REUSED",
+    /// There is no such pilot.
+    PilotNotFound = "PILOT_NOT_FOUND",
+    /// A pilot with this stamp is known already.
+    PilotAlreadyExists = "PILOT_ALREADY_EXISTS",
+    /// The pilot has not ended yet.
+    PilotNotEnded = "PILOT_NOT_ENDED",
     /// An element of another type has this name.
     ElementTypeTaken = "ELEMENT_TYPE_TAKEN",
     /// Somebody keeps the status of the element as it is.

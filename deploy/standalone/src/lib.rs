@@ -180,6 +180,7 @@ fn settings_at(
         ("DIRACX_DB_URL_JOBLOGGINGDB", data.database_url("jobs")),
         ("DIRACX_DB_URL_TASKQUEUEDB", data.database_url("jobs")),
         ("DIRACX_DB_URL_SANDBOXMETADATADB", data.database_url("jobs")),
+        ("DIRACX_DB_URL_PILOTAGENTSDB", data.database_url("pilots")),
         ("DIRACX_DB_URL_RESOURCESTATUSDB", data.database_url("rss")),
         ("DIRACX_SANDBOX_STORE_DIRECTORY", data.sandboxes().display().to_string()),
     ]);

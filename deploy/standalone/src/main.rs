@@ -9,6 +9,10 @@ use diracx_server::{
 };
 use diracx_standalone::{Given, Standalone, StartError};
 
+/// Faster than the system's where many threads make small things, and for SQLite as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,18 +5,23 @@ use std::{net::SocketAddr, sync::Arc};
 use anyhow::Context;
 use axum::Router;
 use diracx_auth::AuthDb;
-use diracx_client::{AnyChannel, ConfigFollower, in_process};
-use diracx_config::{ConfigKeeper, ConfigSource};
+use diracx_client::{AnyChannel, Caller, ConfigFollower, in_process};
+use diracx_config::ConfigKeeper;
 use diracx_core::{Clock, SystemClock};
 use diracx_gateway::{Backend, Backends, Gateway};
+use diracx_pilots::store::PilotStore;
 use diracx_server::{
     AccessTable, ComponentToken, Readiness, Stack, TokenMinter, limits::Limits, telemetry::Metrics,
+    token::OwnToken,
 };
 
 use crate::{
     dev_idp::{DevIdp, People},
     settings::Settings,
 };
+
+/// The name of the jobs service in its tokens.
+const JOBS: &str = "jobs";
 
 /// The whole mesh, not yet on a port.
 pub(crate) struct Mesh {
@@ -44,15 +49,14 @@ impl Mesh {
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let minter = settings.token.minter(clock.clone())?;
-        let source = ConfigSource::open(settings.source.url.expose())?;
-        let (keeper, auth_db, job_store, rss_store) = tokio::try_join!(
-            async {
-                anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh_every).await)
-            },
+        let source = settings.source.open()?;
+        let (keeper, auth_db, job_store, pilot_store, rss_store) = tokio::try_join!(
+            async { anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await) },
             async {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
             },
             async { settings.jobs.open_store().await.context("the databases of jobs") },
+            async { open_pilots(settings).await.context("PilotAgentsDB") },
             async {
                 if !settings.gateway.rss_enabled {
                     return Ok(None);
@@ -84,6 +88,23 @@ impl Mesh {
         diracx_auth::observe(&auth_deps, auth_ready.clone());
         let auth = in_process(diracx_auth::service(auth_deps, &wiring.stack(diracx_auth::access()?)));
 
+        let (jobs_later, jobs_are_there) = diracx_client::later();
+        let pilots = pilot_store
+            .map(|store| {
+                let deps = diracx_pilots::Deps {
+                    store,
+                    config: follower.clone(),
+                    jobs: wiring.called_by(diracx_pilots::COMPONENT, jobs_later),
+                    clock: clock.clone(),
+                    lives: settings.pilots.lives,
+                };
+                let ready = Readiness::default();
+                diracx_pilots::observe(&deps, ready.clone());
+                let service = diracx_pilots::service(deps, &wiring.stack(diracx_pilots::access()?));
+                anyhow::Ok((in_process(service), ready))
+            })
+            .transpose()?;
+
         let jobs_ready = Readiness::default();
         let jobs_deps = diracx_jobs::Deps {
             feed: diracx_jobs::logic::watch::Feed::start(job_store.clone(), clock.clone()),
@@ -93,9 +114,11 @@ impl Mesh {
             sandboxes: Arc::new(settings.jobs.sandboxes.clone()),
             clock: clock.clone(),
             most_jobs_at_once: settings.jobs.most_jobs_at_once,
+            pilots: pilots.as_ref().map(|(channel, _)| wiring.called_by(JOBS, channel.clone())),
         };
         diracx_jobs::observe(&jobs_deps, jobs_ready.clone());
         let jobs = in_process(diracx_jobs::service(jobs_deps, &wiring.stack(diracx_jobs::access()?)));
+        jobs_are_there.connect(jobs.clone());
 
         let rss_ready = Readiness::default();
         let rss = match rss_store {
@@ -116,6 +139,9 @@ impl Mesh {
                 auth: Backend::in_process(auth, auth_ready.clone()),
                 config: Backend::in_process(config, config_ready.clone()),
                 jobs: Backend::in_process(jobs.clone(), jobs_ready.clone()),
+                pilots: pilots
+                    .as_ref()
+                    .map(|(channel, ready)| Backend::in_process(channel.clone(), ready.clone())),
                 rss: rss.map(|rss| Backend::in_process(rss, rss_ready.clone())),
             },
             verifier: wiring.verifier.clone(),
@@ -125,7 +151,9 @@ impl Mesh {
             extra,
         };
         let router = gateway.into_router()?;
-        let readiness = vec![auth_ready, config_ready, jobs_ready, rss_ready];
+        let mut readiness = vec![auth_ready, config_ready, jobs_ready];
+        readiness.extend(pilots.map(|(_, ready)| ready));
+        readiness.push(rss_ready);
         Ok(Self { router, jobs, minter, clock, readiness, metrics })
     }
 
@@ -154,10 +182,25 @@ impl Wiring<'_> {
         }
     }
 
+    /// A channel whose calls carry the token of this component.
+    fn called_by(&self, component: &str, channel: AnyChannel) -> AnyChannel {
+        let token = OwnToken::from(self.minter.component(component));
+        Caller::default().token(move || token.clone().of_a_call()).on(channel)
+    }
+
     fn follow(&self, config: &AnyChannel, component: &str) -> ConfigFollower {
         let token = self.minter.component(component);
         ConfigFollower::start(diracx_client::config(config.clone()), move || std::future::ready(token.get()))
     }
+}
+
+/// The pilots' database, unless the installation has none.
+async fn open_pilots(settings: &Settings) -> anyhow::Result<Option<Arc<dyn PilotStore>>> {
+    let Some(database) = &settings.pilots.database else { return Ok(None) };
+    let jobs = &settings.jobs;
+    let store =
+        diracx_pilots::settings::open_store(database, jobs.databases.connections, jobs.migrate).await?;
+    Ok(Some(store))
 }
 
 /// `GET /metrics` on a port of its own.

@@ -9,6 +9,7 @@ use diracx_core::{Clock, SystemClock, Version};
 use diracx_db::DbUrl;
 use diracx_gateway::{GatewayArgs, GatewaySettings};
 use diracx_jobs::settings::{JobsArgs, JobsSettings};
+use diracx_pilots::settings::{PilotsArgs, PilotsSettings};
 use diracx_rss::settings::{RssArgs, RssSettings};
 use diracx_server::{
     settings::{
@@ -66,6 +67,9 @@ pub struct Args {
     /// Jobs.
     #[command(flatten)]
     pub jobs: JobsArgs,
+    /// Pilots.
+    #[command(flatten)]
+    pub pilots: PilotsArgs,
     /// Resource statuses.
     #[command(flatten)]
     pub rss: RssArgs,
@@ -107,6 +111,8 @@ pub struct Settings {
     pub token: TokenSettings,
     /// Jobs.
     pub jobs: JobsSettings,
+    /// Pilots.
+    pub pilots: PilotsSettings,
     /// Resource statuses.
     pub rss: RssSettings,
     /// Callers.
@@ -173,6 +179,7 @@ impl Given {
             ("DIRACX_DB_URL_JOBLOGGINGDB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_TASKQUEUEDB", "sqlite:///jobs.db".to_owned()),
             ("DIRACX_DB_URL_SANDBOXMETADATADB", "sqlite:///jobs.db".to_owned()),
+            ("DIRACX_DB_URL_PILOTAGENTSDB", "sqlite:///pilots.db".to_owned()),
             ("DIRACX_DB_URL_RESOURCESTATUSDB", "sqlite:///rss.db".to_owned()),
             ("DIRACX_SANDBOX_STORE_DIRECTORY", "/sandboxes".to_owned()),
             ("DIRACX_CONFIG_BACKEND_URL", "/default.yml".to_owned()),
@@ -259,6 +266,7 @@ impl Resolve for Args {
         let auth = self.auth.resolve(environment, problems);
         let token = self.token.resolve(environment, problems);
         let jobs = self.jobs.resolve(environment, problems);
+        let pilots = self.pilots.resolve(environment, problems);
         let rss = self.rss.resolve(environment, problems);
         let gateway = self.gateway.resolve(environment, problems);
         let telemetry = self.telemetry.resolve(environment, problems);
@@ -273,6 +281,7 @@ impl Resolve for Args {
             auth: auth?,
             token: token?,
             jobs,
+            pilots: pilots?,
             rss,
             gateway: GatewaySettings { drain: drain?, ..gateway? },
             telemetry: telemetry?,

@@ -19,6 +19,7 @@ use diracx_proto::{
     auth::v1::auth_service_server,
     config::v1::config_service_server,
     jobs::v1::{jobs_service_server, sandboxes_service_server},
+    pilots::v1::pilots_service_server,
     rss::v1::resource_status_service_server,
 };
 use diracx_server::{status::from_explanation, telemetry::inject};
@@ -104,6 +105,8 @@ impl GrpcRouter {
             (jobs_service_server::SERVICE_NAME, backends.jobs.clone()),
             (sandboxes_service_server::SERVICE_NAME, backends.jobs.clone()),
         ]);
+        let pilots = backends.pilots.clone();
+        services.extend(pilots.map(|pilots| (pilots_service_server::SERVICE_NAME, pilots)));
         services.extend(backends.rss.clone().map(|rss| (resource_status_service_server::SERVICE_NAME, rss)));
         let services = Arc::new(services);
         let reflection = || {

@@ -14,15 +14,24 @@ mod jobs_metadata;
 mod jobs_reschedule;
 mod jobs_status;
 mod pages;
+mod pilots;
 mod rss;
 pub(crate) mod sandbox_store;
 mod sandboxes;
+mod searches;
 mod well_known;
 
 use crate::routing::Table;
 
-/// Every REST path; those of resource statuses only if there are any.
-pub(crate) fn table(with_rss: bool) -> Table {
+/// What an installation may be without.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Optional {
+    pub(crate) pilots: bool,
+    pub(crate) rss: bool,
+}
+
+/// Every REST path of the services that there are.
+pub(crate) fn table(there_are: Optional) -> Table {
     let table = home::routes(Table::default());
     let table = health::routes(table);
     let table = well_known::routes(table);
@@ -30,6 +39,7 @@ pub(crate) fn table(with_rss: bool) -> Table {
     let table = config::routes(table);
     let table = jobs::routes(table);
     let table = sandboxes::routes(table);
-    let table = if with_rss { rss::routes(table) } else { table };
+    let table = if there_are.pilots { pilots::routes(table) } else { table };
+    let table = if there_are.rss { rss::routes(table) } else { table };
     sandbox_store::routes(table)
 }

@@ -11,6 +11,7 @@ pub(crate) mod heartbeat;
 pub(crate) mod json;
 pub(crate) mod loc;
 pub(crate) mod metadata;
+pub(crate) mod pilot;
 pub(crate) mod problem;
 pub(crate) mod query;
 pub(crate) mod reschedule;

@@ -27,6 +27,7 @@ pub(crate) struct Problem {
 
 /// Everything that is wrong so far.
 #[derive(Debug, Default)]
+#[cfg_attr(test, derive(Serialize))]
 pub(crate) struct Problems(Vec<Problem>);
 
 impl Problems {

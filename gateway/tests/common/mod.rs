@@ -137,6 +137,7 @@ impl Behind {
         let backend = |channel| Backend::in_process(channel, self.ready.clone());
         let gateway = Gateway {
             backends: Backends {
+                pilots: None,
                 auth: backend(channel(self.auth)),
                 config: backend(channel(self.config)),
                 jobs: backend(self.jobs_channel.unwrap_or_else(|| channel(self.jobs))),

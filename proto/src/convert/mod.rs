@@ -4,6 +4,7 @@
 //! outside cannot fail (`From`).
 
 mod job;
+pub mod pilot;
 pub mod search;
 pub mod status;
 mod table;

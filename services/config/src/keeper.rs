@@ -10,14 +10,13 @@ use std::{
 
 use chrono::{DateTime, Utc};
 use diracx_core::{Clock, config::Config};
+use diracx_cs::{ConfigSource, Revision, SourceError};
 use tokio::{
     sync::watch,
     task::spawn_blocking,
     time::{MissedTickBehavior, interval_at},
 };
 use tracing::{error, info, warn};
-
-use crate::source::{ConfigSource, Revision, SourceError};
 
 /// A configuration that is served.
 #[derive(Debug)]
@@ -50,6 +49,26 @@ pub struct Snapshot {
     pub checked: Option<DateTime<Utc>>,
     /// Set while the last look failed.
     pub failure: Option<Failure>,
+    /// Whether the source has not confirmed it for longer than it may be. It is served nevertheless.
+    pub stale: bool,
+}
+
+/// How often to look for a newer configuration, and for how long one may go unconfirmed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Refresh {
+    /// Between two looks.
+    pub every: Duration,
+    /// After that it counts as stale, and operators are told.
+    pub stale_after: Duration,
+}
+
+/// How long DiracX would serve a configuration that it cannot refresh.
+pub const STALE_AFTER: Duration = Duration::from_secs(3600);
+
+impl From<Duration> for Refresh {
+    fn from(every: Duration) -> Self {
+        Self { every, stale_after: STALE_AFTER }
+    }
 }
 
 /// The configuration of this process, and the looking after it. Cheap to clone; the background work
@@ -60,28 +79,34 @@ pub struct ConfigKeeper(Arc<Inner>);
 struct Inner {
     source: Mutex<ConfigSource>,
     followed: String,
+    stale_after: Duration,
     clock: Arc<dyn Clock>,
     state: watch::Sender<Snapshot>,
+    /// Whether streams are to end.
+    ending: watch::Sender<bool>,
     /// One refresh at a time.
     refreshing: tokio::sync::Mutex<()>,
 }
 
 impl ConfigKeeper {
-    /// Reads the configuration once, and from then on looks for a newer one every `refresh_every`.
+    /// Reads the configuration once, and from then on looks for a newer one as often as `refresh` says.
     ///
     /// A first reading that fails is no error here: it is logged, reported, and tried again.
-    pub async fn start(source: ConfigSource, clock: Arc<dyn Clock>, refresh_every: Duration) -> Self {
+    pub async fn start(source: ConfigSource, clock: Arc<dyn Clock>, refresh: impl Into<Refresh>) -> Self {
+        let Refresh { every, stale_after } = refresh.into();
         let followed = source.url().followed_revision().to_owned();
         info!(config.source = %source.url(), "following the configuration of {}", source.url());
         let keeper = Self(Arc::new(Inner {
             source: Mutex::new(source),
             followed,
+            stale_after,
             clock,
             state: watch::Sender::default(),
+            ending: watch::Sender::default(),
             refreshing: tokio::sync::Mutex::default(),
         }));
         keeper.refresh().await;
-        diracx_server::spawn(look_regularly(Arc::downgrade(&keeper.0), refresh_every));
+        diracx_server::spawn(look_regularly(Arc::downgrade(&keeper.0), every));
         keeper
     }
 
@@ -98,6 +123,21 @@ impl ConfigKeeper {
     /// Wakes up whenever something changes.
     pub fn subscribe(&self) -> watch::Receiver<Snapshot> {
         self.0.state.subscribe()
+    }
+
+    /// Ends the streams of those who watch, and of all who come later, as soon as `end` is ready: the process
+    /// is about to end, and they had better watch another one.
+    pub fn end_streams_at(&self, end: impl Future<Output = ()> + Send + 'static) {
+        let ending = self.0.ending.clone();
+        diracx_server::spawn(async move {
+            end.await;
+            ending.send_replace(true);
+        });
+    }
+
+    /// Turns true when streams are to end.
+    pub fn ending(&self) -> watch::Receiver<bool> {
+        self.0.ending.subscribe()
     }
 
     /// The branch, tag or commit that is followed; empty for a plain file.
@@ -167,16 +207,29 @@ impl Inner {
             }
             state.checked = Some(now);
             state.failure = None;
+            state.stale = false;
             changed
         });
     }
 
     fn fail(&self, message: String, now: DateTime<Utc>) {
-        let known = self.state.borrow().failure.as_ref().is_some_and(|failure| failure.message == message);
-        if !known {
+        let before = self.state.borrow().clone();
+        if before.failure.is_none_or(|failure| failure.message != message) {
             // Once per cause; every look would fill the log.
             warn!("the configuration cannot be refreshed, keeping the last good one: {message}");
         }
-        self.state.send_modify(|state| state.failure = Some(Failure { message, time: now }));
+        let age = before.checked.and_then(|checked| (now - checked).to_std().ok()).unwrap_or_default();
+        let stale = before.stale || (before.loaded.is_some() && age > self.stale_after);
+        if stale && !before.stale {
+            error!(
+                config.age_s = age.as_secs(),
+                "nobody has confirmed the configuration for {} s; it is served as it is: {message}",
+                age.as_secs()
+            );
+        }
+        self.state.send_modify(|state| {
+            state.failure = Some(Failure { message, time: now });
+            state.stale = stale;
+        });
     }
 }

@@ -4,17 +4,15 @@ pub mod keeper;
 mod observe;
 mod service;
 pub mod settings;
-pub mod source;
-pub mod yaml;
 
 use diracx_proto::{FILE_DESCRIPTOR_SET, config::v1::config_service_server::ConfigServiceServer};
 use diracx_server::{AccessTable, RpcService, Stack, access::AccessError, with_message_limits};
 use tonic::service::Routes;
 
-pub use keeper::{ConfigKeeper, Failure, Loaded, Snapshot};
+pub use diracx_cs::{ConfigSource, FetchSettings, Revision, SourceError, SourceUrl};
+pub use keeper::{ConfigKeeper, Failure, Loaded, Refresh, Snapshot};
 pub use observe::observe;
 pub use service::Service;
-pub use source::{ConfigSource, Revision, SourceError, SourceUrl};
 
 /// The full name of the gRPC service.
 pub const SERVICE_NAME: &str = diracx_proto::config::v1::config_service_server::SERVICE_NAME;

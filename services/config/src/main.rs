@@ -4,12 +4,16 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use diracx_config::{
-    ConfigKeeper, ConfigSource,
+    ConfigKeeper,
     settings::{Args, Settings},
 };
 use diracx_core::{Clock, SystemClock};
 use diracx_proto::FILE_DESCRIPTOR_SET;
 use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
+
+/// Faster than the system's where many threads make small things, and for SQLite as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let settings = match parse_settings::<Args>() {
@@ -35,8 +39,8 @@ fn main() -> ExitCode {
 
 async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let source = ConfigSource::open(settings.source.url.expose())?;
-    let keeper = ConfigKeeper::start(source, clock.clone(), settings.source.refresh_every).await;
+    let source = settings.source.open()?;
+    let keeper = ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await;
     let published = Arc::new(diracx_client::published_keys(settings.auth_service.connect(None)?));
     let readiness = Readiness::default();
     diracx_config::observe(&keeper, readiness.clone(), &metrics, clock.clone());

@@ -3,7 +3,8 @@
 use std::{fmt::Write, sync::Arc};
 
 use diracx_core::Clock;
-use diracx_server::{Readiness, telemetry::Metrics};
+use diracx_server::{Readiness, readiness::ReadinessState, telemetry::Metrics};
+use tokio::sync::watch;
 
 use crate::keeper::{ConfigKeeper, Snapshot};
 
@@ -19,12 +20,20 @@ pub fn observe(keeper: &ConfigKeeper, readiness: Readiness, metrics: &Metrics, c
         let states = changes.clone();
         move |text| numbers(&states.borrow(), clock.as_ref(), text)
     });
+    keeper.end_streams_at(drain(readiness.subscribe()));
     diracx_server::spawn(async move {
         // Ends with the keeper.
         while changes.changed().await.is_ok() {
             report(&changes.borrow_and_update(), &readiness);
         }
     });
+}
+
+/// A stream lasts for ever unless somebody ends it, and a process that drains waits for its streams.
+async fn drain(mut readiness: watch::Receiver<ReadinessState>) {
+    if readiness.wait_for(ReadinessState::is_draining).await.is_err() {
+        std::future::pending::<()>().await;
+    }
 }
 
 fn report(state: &Snapshot, readiness: &Readiness) {
@@ -43,6 +52,13 @@ fn numbers(state: &Snapshot, clock: &dyn Clock, text: &mut String) {
         writeln!(text, "# HELP diracx_config_refresh_failing Whether the last look at the source failed.");
     let _ = writeln!(text, "# TYPE diracx_config_refresh_failing gauge");
     let _ = writeln!(text, "diracx_config_refresh_failing {failing}");
+    let stale = i32::from(state.stale);
+    let _ = writeln!(
+        text,
+        "# HELP diracx_config_stale Whether the configuration has gone unconfirmed for too long. It is served."
+    );
+    let _ = writeln!(text, "# TYPE diracx_config_stale gauge");
+    let _ = writeln!(text, "diracx_config_stale {stale}");
     if let Some(age) = age {
         let _ = writeln!(text, "# HELP diracx_config_age_seconds Time since the source confirmed it.");
         let _ = writeln!(text, "# TYPE diracx_config_age_seconds gauge");

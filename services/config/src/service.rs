@@ -68,14 +68,19 @@ impl pb::config_service_server::ConfigService for Service {
         request: Request<pb::WatchConfigRequest>,
     ) -> Result<Response<Watched>, Status> {
         let known = request.into_inner().known_revision;
-        Ok(Response::new(watch_from(self.keeper.subscribe(), known).boxed()))
+        let mut ending = self.keeper.ending();
+        let end = async move {
+            // an error means that the keeper is gone, which ends the stream as well
+            let _ = ending.wait_for(|ending| *ending).await;
+        };
+        Ok(Response::new(watch_from(self.keeper.subscribe(), known).take_until(end).boxed()))
     }
 
     async fn get_config_status(
         &self,
         _: Request<pb::GetConfigStatusRequest>,
     ) -> Result<Response<pb::GetConfigStatusResponse>, Status> {
-        let Snapshot { loaded, checked, failure } = self.keeper.snapshot();
+        let Snapshot { loaded, checked, failure, .. } = self.keeper.snapshot();
         let loaded = loaded.as_deref();
         let (last_error, failed) = failure.map(|failure| (failure.message, failure.time)).unzip();
         Ok(Response::new(pb::GetConfigStatusResponse {

@@ -3,12 +3,14 @@
 use std::time::Duration;
 
 use diracx_client::ServerAddress;
+use diracx_cs::{ConfigSource, FetchSettings, SourceError, SourceUrl};
 use diracx_server::settings::{
     Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
     TrustArgs, TrustSettings,
 };
 
-use crate::source::SourceUrl;
+
+use crate::keeper::Refresh;
 
 /// Serves the DIRAC configuration from a git repository or a file.
 #[derive(Debug, clap::Parser)]
@@ -40,13 +42,24 @@ pub struct Args {
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Configuration")]
 pub struct SourceArgs {
-    /// The source: git+file:///path, git+https://host/path (both with ?revision=, default master), or a
-    /// YAML file as file:///path/default.yml or as a plain path. Required.
+    /// The source: git+file:///path, git+https://host/path or git+ssh://git@host/path (all with ?revision=,
+    /// default master), or a YAML file as file:///path/default.yml or as a plain path. Required.
     #[arg(long, env = "DIRACX_CONFIG_BACKEND_URL", hide_env_values = true, value_name = "URL")]
     pub config_backend_url: Option<Secret>,
     /// How often to look for a newer configuration, in seconds.
     #[arg(long, env = "DIRACX_CONFIG_REFRESH_SECONDS", default_value = "5", value_name = "SECONDS")]
     pub config_refresh_seconds: String,
+    /// After how many seconds a configuration that the source does not confirm counts as stale. It is still
+    /// served; the log and the metric diracx_config_stale tell.
+    #[arg(long, env = "DIRACX_CONFIG_STALE_SECONDS", default_value = "3600", value_name = "SECONDS")]
+    pub config_stale_seconds: String,
+    /// How long a fetch from a remote repository may take, in seconds.
+    #[arg(long, env = "DIRACX_CONFIG_FETCH_SECONDS", default_value = "60", value_name = "SECONDS")]
+    pub config_fetch_seconds: String,
+    /// How git+ssh starts ssh; with BatchMode and timeouts unless given. Keys and known hosts are those of
+    /// ssh itself (HOME, SSH_AUTH_SOCK).
+    #[arg(long, env = "GIT_SSH_COMMAND", value_name = "COMMAND")]
+    pub config_ssh_command: Option<String>,
 }
 
 /// See [`SourceArgs`].
@@ -54,8 +67,17 @@ pub struct SourceArgs {
 pub struct SourceSettings {
     /// The source, perhaps with a password in it.
     pub url: Secret,
-    /// How often to look.
-    pub refresh_every: Duration,
+    /// How often to look, and how long to go without an answer.
+    pub refresh: Refresh,
+    /// How to ask a remote repository.
+    pub fetch: FetchSettings,
+}
+
+impl SourceSettings {
+    /// The source. See [`ConfigSource::open`].
+    pub fn open(&self) -> Result<ConfigSource, SourceError> {
+        ConfigSource::open_with(self.url.expose(), self.fetch.clone())
+    }
 }
 
 /// See [`Args`].
@@ -85,7 +107,14 @@ impl Resolve for SourceArgs {
         });
         let every = problems.seconds("DIRACX_CONFIG_REFRESH_SECONDS", &self.config_refresh_seconds);
         let every = every.map(|every| every.max(Duration::from_millis(100)));
-        Some(SourceSettings { url: url?, refresh_every: every? })
+        let stale_after = problems.seconds("DIRACX_CONFIG_STALE_SECONDS", &self.config_stale_seconds);
+        let timeout = problems.seconds("DIRACX_CONFIG_FETCH_SECONDS", &self.config_fetch_seconds);
+        let ssh_command = self.config_ssh_command.filter(|command| !command.trim().is_empty());
+        Some(SourceSettings {
+            url: url?,
+            refresh: Refresh { every: every?, stale_after: stale_after? },
+            fetch: FetchSettings { timeout: timeout?, ssh_command, ..FetchSettings::default() },
+        })
     }
 }
 

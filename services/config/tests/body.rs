@@ -10,7 +10,7 @@ const SERVED: &str = include_str!("data/served.json");
 
 fn config() -> Config {
     let text = DOCUMENT.replace("IDP_URL", "https://idp.invalid");
-    Config::from_value(diracx_config::yaml::parse(&text).unwrap()).unwrap()
+    Config::from_value(diracx_cs::yaml::parse(&text).unwrap()).unwrap()
 }
 
 #[test]

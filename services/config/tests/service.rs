@@ -10,7 +10,7 @@ use diracx_proto::config::v1::{
     GetConfigRequest, GetConfigStatusRequest, WatchConfigRequest, config_service_client::ConfigServiceClient,
 };
 use diracx_server::{
-    KeyStore, RpcService, Stack, StatusInfo, TokenMinter, TokenVerifier,
+    KeyStore, Readiness, RpcService, Stack, StatusInfo, TokenMinter, TokenVerifier,
     limits::Limits,
     telemetry::Metrics,
     token::{AccessClaims, DEFAULT_ALGORITHMS, new_token_id},
@@ -139,4 +139,45 @@ async fn watchers_get_the_configuration_and_then_every_change() {
     let second = stream.next().await.unwrap().unwrap();
     assert!(second.document.contains("Ask nobody"));
     assert_ne!(second.revision, first.revision);
+}
+
+#[tokio::test]
+async fn of_many_quick_changes_the_last_always_comes_and_what_is_known_is_not_sent() {
+    let mut mesh = Mesh::start(DOCUMENT).await;
+    let known_revision = Some(mesh.keeper.loaded().unwrap().revision.id.clone());
+    let request = mesh.as_user(WatchConfigRequest { known_revision });
+    let mut stream = mesh.client.watch_config(request).await.unwrap().into_inner();
+    for number in 0..20 {
+        mesh.write(&DOCUMENT.replace("Ask the alpha helpdesk", &format!("Ask number {number}."))).await;
+    }
+    let mut messages = 0;
+    loop {
+        messages += 1;
+        let document = stream.next().await.unwrap().unwrap().document;
+        assert!(!document.contains("Ask the alpha helpdesk"));
+        if document.contains("Ask number 19.") {
+            break;
+        }
+    }
+    assert!(messages <= 20);
+}
+
+#[tokio::test]
+async fn a_broken_configuration_is_not_streamed_and_streams_end_when_the_process_drains() {
+    let mut mesh = Mesh::start(DOCUMENT).await;
+    let readiness = Readiness::default();
+    diracx_config::observe(&mesh.keeper, readiness.clone(), &Metrics::default(), Arc::new(SystemClock));
+    let request = mesh.as_user(WatchConfigRequest::default());
+    let mut stream = mesh.client.watch_config(request).await.unwrap().into_inner();
+    stream.next().await.unwrap().unwrap();
+
+    mesh.write("DIRAC: [").await;
+    mesh.write(&DOCUMENT.replace("Ask the alpha helpdesk", "Ask nobody")).await;
+    assert!(stream.next().await.unwrap().unwrap().document.contains("Ask nobody"));
+
+    readiness.drain();
+    assert!(stream.next().await.is_none());
+    let request = mesh.as_user(WatchConfigRequest::default());
+    let mut late = mesh.client.watch_config(request).await.unwrap().into_inner();
+    assert!(late.next().await.is_none());
 }

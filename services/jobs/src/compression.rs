@@ -21,10 +21,10 @@ pub enum Unreadable {
 
 thread_local! {
     /// Its tables have some hundred kilobytes: to make them anew for each description takes longer than to use them.
-    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::default(), true));
+    static COMPRESSOR: RefCell<Compress> = RefCell::new(Compress::new(Compression::fast(), true));
 }
 
-/// For the column.
+/// For the column. Short texts become a fifth longer than at the best level, and no code tables are made for each.
 pub fn compress(text: &str) -> String {
     let packed = COMPRESSOR.with_borrow_mut(|compressor| {
         compressor.reset();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use diracx_client::ConfigFollower;
+use diracx_client::{AnyChannel, ConfigFollower};
 use diracx_core::Clock;
 
 use crate::{bytes::ByteStore, logic::watch::Feed, settings::SandboxSettings, store::JobStore};
@@ -18,6 +18,8 @@ pub struct Deps {
     pub bytes: Arc<dyn ByteStore>,
     /// How sandboxes are kept.
     pub sandboxes: Arc<SandboxSettings>,
+    /// The pilots service, which is called as the component that this is; none if the installation has no pilots.
+    pub pilots: Option<AnyChannel>,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How many jobs one call may make.

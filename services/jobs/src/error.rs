@@ -15,6 +15,9 @@ use crate::logic::watch::WatchError;
 /// The result of anything in this service.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
+/// When to come back to a neighbour that does not answer.
+const NEIGHBOUR_RETRY: std::time::Duration = std::time::Duration::from_secs(5);
+
 /// Why the jobs service could not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -112,6 +115,12 @@ pub enum Error {
     /// A stream of changes that does not begin, or ends.
     #[error(transparent)]
     Watch(#[from] WatchError),
+    /// A search for what only pilots know.
+    #[error("PilotStamp cannot be searched for: this installation has no pilots")]
+    NoPilots,
+    /// The pilots service does not do what it was asked.
+    #[error("The pilots service does not answer")]
+    Pilots(#[source] Box<tonic::Status>),
     /// The databases.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -163,6 +172,12 @@ impl Explain for Error {
             Self::Invalid(error) => error.explain(),
             Self::NotReady(error) => error.explain(),
             Self::Watch(error) => error.explain(),
+            Self::NoPilots => {
+                Explanation::invalid_argument(Reason::InvalidSearch).with("parameter", "PilotStamp")
+            }
+            Self::Pilots(_) => Explanation::unavailable(Reason::ServiceUnavailable)
+                .with("service", "pilots")
+                .retry_after(NEIGHBOUR_RETRY),
             Self::Db(error) => error.explain(),
             Self::Urls(_) => Explanation::internal(Reason::Internal),
         }

@@ -1,22 +1,26 @@
 //! The process that serves jobs: settings → telemetry → databases → serve → drain.
 
-use std::{future::ready, process::ExitCode, sync::Arc};
+use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use diracx_client::{AnyChannel, ConfigFollower};
+use diracx_client::{Caller, ConfigFollower};
 use diracx_core::{Clock, SystemClock};
 use diracx_jobs::{
     Deps,
     logic::watch::Feed,
     settings::{Args, Settings},
 };
-use diracx_proto::{FILE_DESCRIPTOR_SET, config::v1::config_service_client::ConfigServiceClient};
+use diracx_proto::FILE_DESCRIPTOR_SET;
 use diracx_server::{
-    Readiness, Stack, TokenMinter, settings::parse_settings, shutdown_signal, telemetry, token::IssuedToken,
+    Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry, token::OwnToken,
 };
 
 /// The name of this component in its tokens.
 const COMPONENT: &str = "jobs";
+
+/// Faster than the system's where many threads make small things, and for SQLite as well.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let settings = match parse_settings::<Args>() {
@@ -43,15 +47,22 @@ fn main() -> ExitCode {
 async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let auth = settings.auth_service.connect(None)?;
-    let config = diracx_client::config(settings.config_service.connect(None)?);
     let verifier =
         settings.token.verifier(Arc::new(diracx_client::published_keys(auth.clone())), clock.clone());
-    let config = follow(config, auth, &settings, &clock)?;
+    let show = Arc::new(diracx_client::issue_component_token(auth, COMPONENT));
+    let token = OwnToken::new(COMPONENT, &settings.token, settings.component_key, show, clock.clone())?;
+    let config = ConfigFollower::start(diracx_client::config(settings.config_service.connect(None)?), {
+        let token = token.clone();
+        move || token.clone().get()
+    });
+    let caller = Caller::default().token(move || token.clone().of_a_call());
+    let pilots = settings.pilots_service.map(|pilots| pilots.connect(None)).transpose()?;
     let store = settings.jobs.open_store().await?;
     let deps = Deps {
         feed: Feed::start(store.clone(), clock.clone()),
         store,
         config,
+        pilots: pilots.map(|pilots| caller.on(pilots)),
         bytes: settings.jobs.sandboxes.open(clock.clone()).await?,
         sandboxes: Arc::new(settings.jobs.sandboxes),
         clock: clock.clone(),
@@ -71,31 +82,4 @@ async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<
     tracing::info!("the jobs service listens on {}", bound.address());
     bound.serve(service, &stack, FILE_DESCRIPTOR_SET, readiness, shutdown_signal()).await?;
     Ok(())
-}
-
-/// Follows the configuration with a token that we sign ourselves if we have the key store, or else with one that the
-/// auth service gives us.
-fn follow(
-    config: ConfigServiceClient<AnyChannel>,
-    auth: AnyChannel,
-    settings: &Settings,
-    clock: &Arc<dyn Clock>,
-) -> anyhow::Result<ConfigFollower> {
-    let Settings { token: trust, component_key, .. } = settings;
-    match (&trust.keys, component_key) {
-        (_, Some(key)) => {
-            let show = Arc::new(diracx_client::issue_component_token(auth, COMPONENT));
-            let token = IssuedToken::new(COMPONENT, &trust.issuer, key.clone(), show, clock.clone());
-            Ok(ConfigFollower::start(config, move || {
-                let token = token.clone();
-                async move { token.get().await }
-            }))
-        }
-        (Some(keys), None) => {
-            let minter = TokenMinter::new(keys.clone(), &trust.issuer, &trust.algorithms, clock.clone())?;
-            let token = minter.component(COMPONENT);
-            Ok(ConfigFollower::start(config, move || ready(token.get())))
-        }
-        (None, None) => anyhow::bail!("there is neither a key store nor a key of this component"),
-    }
 }

@@ -42,6 +42,17 @@ pub struct Args {
         value_name = "URL"
     )]
     pub auth_service_url: String,
+    /// Whether this installation has pilots.
+    #[arg(long, env = "DIRACX_SERVICE_PILOTS_ENABLED", default_value = "true", value_name = "BOOL")]
+    pub pilots_enabled: String,
+    /// Where the pilots service is, which knows which jobs a pilot ran.
+    #[arg(
+        long,
+        env = "DIRACX_PILOTS_SERVICE_URL",
+        default_value = "http://127.0.0.1:50054",
+        value_name = "URL"
+    )]
+    pub pilots_service_url: String,
     /// Where to listen.
     #[command(flatten)]
     pub server: ServerArgs,
@@ -131,6 +142,8 @@ pub struct Settings {
     pub config_service: ServerAddress,
     /// Where the auth service is.
     pub auth_service: ServerAddress,
+    /// Where the pilots service is, if there is one.
+    pub pilots_service: Option<ServerAddress>,
     /// Where to listen.
     pub server: ServerSettings,
     /// What to log.
@@ -189,8 +202,12 @@ impl Resolve for Args {
         let token = self.token.resolve(environment, problems);
         let component_key = self.component.resolve(token.as_ref(), problems);
         let auth_service = problems.parse("DIRACX_AUTH_SERVICE_URL", &self.auth_service_url);
+        let has_pilots = problems.boolean("DIRACX_SERVICE_PILOTS_ENABLED", &self.pilots_enabled);
+        let pilots_service = problems.parse("DIRACX_PILOTS_SERVICE_URL", &self.pilots_service_url);
+        let has_pilots = has_pilots?;
         Some(Settings {
             jobs: jobs?,
+            pilots_service: Some(pilots_service?).filter(|_| has_pilots),
             config_service: config_service?,
             server: server?,
             telemetry: telemetry?,

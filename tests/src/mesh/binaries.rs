@@ -15,6 +15,7 @@ const PROGRAMS: &[&str] = &[
     "diracx-auth",
     "diracx-config",
     "diracx-jobs",
+    "diracx-pilots",
     "diracx-rss",
     "dirac",
 ];

@@ -13,6 +13,7 @@ use std::{
 };
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::json;
 use tempfile::TempDir;
 
 pub use binaries::program;
@@ -205,6 +206,18 @@ impl Mesh {
     /// The `dirac` of somebody who uses this mesh.
     pub fn dirac(&self) -> Dirac {
         Dirac::new(&self.base, self.scratch("credentials.json"))
+    }
+
+    /// The `dirac` of somebody of the recordings, who is logged in.
+    ///
+    /// # Errors
+    /// If nobody has that name.
+    pub fn dirac_of(&self, who: &str) -> Result<Dirac> {
+        let token = self.tokens.get(who).with_context(|| format!("nobody is called {who}"))?;
+        let credentials = self.scratch(&format!("credentials-of-{who}.json"));
+        let text = json!({"access_token": token, "refresh_token": null, "expires_on": 4_102_444_800_i64});
+        std::fs::write(&credentials, text.to_string())?;
+        Ok(Dirac::new(&self.base, credentials))
     }
 
     /// A place for files that goes with the mesh.

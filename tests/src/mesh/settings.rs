@@ -82,8 +82,12 @@ pub(super) fn standalone(directory: &Path, address: &str, environment: &Environm
     Ok(vec![Process::start("diracx-standalone", address, &["--data-dir", &data], environment, directory)?])
 }
 
-/// The services, each on a port of its own, and the gateway in front of them. Only the auth service has the key store;
-/// the jobs service has a key of its own, with which it proves who it is.
+/// The services, in the order in which they start.
+const SERVICES: [&str; 5] = ["config", "auth", "jobs", "pilots", "rss"];
+/// Those that call others, each with a key of its own with which it proves who it is.
+const COMPONENTS: [&str; 2] = ["jobs", "pilots"];
+
+/// The services, each on a port of its own, and the gateway in front of them. Only the auth service has the key store.
 pub(super) async fn processes(
     directory: &Path,
     address: &str,
@@ -91,23 +95,27 @@ pub(super) async fn processes(
 ) -> Result<Vec<Process>> {
     let mut all = environment.clone();
     let mut addresses = Vec::new();
-    let (private, public) = component_key(directory)?;
-    for service in ["config", "auth", "jobs", "rss"] {
+    for service in SERVICES {
         let address = format!("127.0.0.1:{}", free_port()?);
-        all.push((format!("DIRACX_GATEWAY_{}_URL", service.to_uppercase()), format!("http://{address}")));
-        if !["jobs", "rss"].contains(&service) {
-            all.push((format!("DIRACX_{}_SERVICE_URL", service.to_uppercase()), format!("http://{address}")));
-        }
+        let name = service.to_uppercase();
+        all.push((format!("DIRACX_GATEWAY_{name}_URL"), format!("http://{address}")));
+        all.push((format!("DIRACX_{name}_SERVICE_URL"), format!("http://{address}")));
         addresses.push((service, address));
+    }
+    let mut public = serde_json::Map::new();
+    for component in COMPONENTS {
+        public.insert(component.to_owned(), public_key(&component_key(directory, component)?)?);
     }
     let mut running = Vec::new();
     let without_keys: Environment = all.iter().filter(|(name, _)| name != KEY_STORE).cloned().collect();
     for (service, address) in &addresses {
         let mut own = if *service == "auth" { all.clone() } else { without_keys.clone() };
-        match *service {
-            "auth" => own.push(("DIRACX_SERVICE_AUTH_COMPONENT_KEYS".to_owned(), public.clone())),
-            "jobs" => own.push(("DIRACX_COMPONENT_KEY".to_owned(), private.clone())),
-            _ => {}
+        if *service == "auth" {
+            let keys = Value::Object(public.clone()).to_string();
+            own.push(("DIRACX_SERVICE_AUTH_COMPONENT_KEYS".to_owned(), keys));
+        }
+        if COMPONENTS.contains(service) {
+            own.push(("DIRACX_COMPONENT_KEY".to_owned(), component_key(directory, service)?));
         }
         let mut process = Process::start(&format!("diracx-{service}"), address, &[], &own, directory)?;
         process.wait_until_listening().await?;
@@ -117,15 +125,20 @@ pub(super) async fn processes(
     Ok(running)
 }
 
-/// The private key of the jobs service, in a file, and what the auth service is told about it.
-fn component_key(directory: &Path) -> Result<(String, String)> {
-    let path = directory.join("jobs-key.json");
+/// The file with the private key of a component, made if it is not there.
+fn component_key(directory: &Path, component: &str) -> Result<String> {
+    let path = directory.join(format!("{component}-key.json"));
     if !path.exists() {
         std::fs::write(&path, Key::generate()?.store().to_string())?;
     }
-    let mut public: Value = serde_json::from_str(&std::fs::read_to_string(&path)?)?;
+    Ok(path.display().to_string())
+}
+
+/// What the auth service is told about a component's key.
+fn public_key(path: &str) -> Result<Value> {
+    let mut public: Value = serde_json::from_str(&std::fs::read_to_string(path)?)?;
     if let Some(key) = public["keys"][0].as_object_mut() {
         key.remove("d");
     }
-    Ok((path.display().to_string(), json!({ "jobs": public }).to_string()))
+    Ok(public)
 }

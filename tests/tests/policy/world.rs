@@ -114,6 +114,7 @@ impl World {
             sandboxes: Arc::new(sandboxes),
             clock: clock.clone(),
             most_jobs_at_once: 20,
+            pilots: None,
         };
         let jobs = in_process(diracx_jobs::service(deps, &stack(diracx_jobs::access().unwrap())));
 

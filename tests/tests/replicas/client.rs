@@ -34,6 +34,14 @@ pub(crate) struct Told {
     pub(crate) jobs: BTreeSet<i64>,
     /// By job, the sources of the updates that were accepted, with the number of records of each.
     pub(crate) updates: BTreeMap<i64, BTreeMap<String, usize>>,
+    /// By job, the parameters that were set, each once.
+    pub(crate) parameters: BTreeMap<i64, BTreeSet<String>>,
+    /// By job, the sites that it was given.
+    pub(crate) sites: BTreeMap<i64, BTreeSet<String>>,
+    /// By job, how often it was sent back to the beginning, and how often it was told that this was too often.
+    pub(crate) reschedulings: BTreeMap<i64, [usize; 2]>,
+    /// Jobs that are known to be alive.
+    pub(crate) alive: BTreeSet<i64>,
     /// What went wrong.
     pub(crate) refusals: Vec<String>,
 }
@@ -44,8 +52,19 @@ impl Told {
         assert!(twice.is_empty(), "two clients were given the same jobs: {twice:?}");
         self.jobs.extend(other.jobs);
         self.refusals.extend(other.refusals);
+        self.alive.extend(other.alive);
         for (job, updates) in other.updates {
             self.updates.entry(job).or_default().extend(updates);
+        }
+        for (job, names) in other.parameters {
+            self.parameters.entry(job).or_default().extend(names);
+        }
+        for (job, sites) in other.sites {
+            self.sites.entry(job).or_default().extend(sites);
+        }
+        for (job, counts) in other.reschedulings {
+            let sums = self.reschedulings.entry(job).or_default();
+            *sums = [sums[0] + counts[0], sums[1] + counts[1]];
         }
     }
 }
@@ -57,10 +76,18 @@ pub(crate) struct Client {
     headers: Vec<(String, String)>,
     connection: Connection,
     shared: Arc<Vec<i64>>,
+    restless: Arc<Vec<i64>>,
 }
 
 impl Client {
-    pub(crate) fn new(number: usize, base: &str, token: &str, shared: &Arc<Vec<i64>>) -> Self {
+    /// One that changes the jobs of `shared`, and sends those of `restless` back to the beginning.
+    pub(crate) fn new(
+        number: usize,
+        base: &str,
+        token: &str,
+        shared: &Arc<Vec<i64>>,
+        restless: &Arc<Vec<i64>>,
+    ) -> Self {
         let headers = vec![
             ("Authorization".to_owned(), format!("Bearer {token}")),
             ("Content-Type".to_owned(), "application/json".to_owned()),
@@ -73,6 +100,7 @@ impl Client {
             headers,
             connection: Connection::to(base),
             shared: Arc::clone(shared),
+            restless: Arc::clone(restless),
         }
     }
 
@@ -83,8 +111,11 @@ impl Client {
             match self.below(100) {
                 0..2 => self.submit(20, &mut told).await,
                 2..10 => self.submit(1, &mut told).await,
-                10..80 => self.update(&mut told).await,
-                80..93 => self.search(&mut told).await,
+                10..60 => self.update(&mut told).await,
+                60..70 => self.patch(&mut told).await,
+                70..77 => self.be_alive(&mut told).await,
+                77..82 => self.reschedule(&mut told).await,
+                82..93 => self.search(&mut told).await,
                 _ => self.count(&mut told).await,
             }
         }
@@ -147,6 +178,55 @@ impl Client {
         }
     }
 
+    /// Parameters that nobody else sets, and a site that others set, too.
+    async fn patch(&mut self, told: &mut Told) {
+        self.requests += 1;
+        let name = format!("c{}r{}", self.number, self.requests);
+        let mut body = Map::new();
+        for _ in 0..=self.below(4) {
+            body.insert(self.some_job().to_string(), json!({"Site": name, &name: name}));
+        }
+        let jobs: Vec<i64> = body.keys().map(|job| job.parse().expect("a number")).collect();
+        let body = Value::Object(body);
+        if self.ask("PATCH", "/api/jobs/metadata", &body, 204, told).await.is_some() {
+            for job in jobs {
+                told.parameters.entry(job).or_default().insert(name.clone());
+                told.sites.entry(job).or_default().insert(name.clone());
+            }
+        }
+    }
+
+    async fn be_alive(&mut self, told: &mut Told) {
+        let jobs = [self.some_restless_job(), self.some_restless_job()];
+        let figures = json!({"LoadAverage": self.below(100), "WallClockTime": self.below(100_000)});
+        let body: Map<String, Value> = jobs.iter().map(|job| (job.to_string(), figures.clone())).collect();
+        if self.ask("PATCH", "/api/jobs/heartbeat", &Value::Object(body), 200, told).await.is_some() {
+            told.alive.extend(jobs);
+        }
+    }
+
+    async fn reschedule(&mut self, told: &mut Told) {
+        let jobs = BTreeSet::from([self.some_restless_job(), self.some_restless_job()]);
+        let body = json!({"job_ids": jobs}).to_string().into_bytes();
+        let sent = self.connection.send("POST", "/api/jobs/reschedule", &self.headers, Some(body)).await;
+        let answer = match &sent {
+            Ok(answer) if answer.status == 200 => answer.json(),
+            // None of them may begin anew any more.
+            Ok(answer) if answer.status == 400 => answer.json().map(|answer| answer["detail"].clone()),
+            _ => None,
+        };
+        let Some(answer) = answer else { return told.refusals.push(format!("reschedule: {sent:?}")) };
+        for job in jobs {
+            let key = job.to_string();
+            let counts = told.reschedulings.entry(job).or_default();
+            match (answer["success"][&key].is_object(), answer["failed"][&key].is_object()) {
+                (true, false) => counts[0] += 1,
+                (false, true) => counts[1] += 1,
+                _ => told.refusals.push(format!("reschedule of {job}: {answer}")),
+            }
+        }
+    }
+
     async fn search(&mut self, told: &mut Told) {
         let job = self.some_job();
         let filter = json!({"parameter": "JobID", "operator": "eq", "value": job});
@@ -174,6 +254,7 @@ impl Client {
         let mut problem = format!("{method} {path}: ");
         match sent {
             Ok(Answer { status, text, .. }) if status != expected => drop(write!(problem, "{status} {text}")),
+            Ok(answer) if answer.text.is_empty() => return Some(Value::Null),
             Ok(answer) => return answer.json(),
             Err(error) => drop(write!(problem, "{error:#}")),
         }
@@ -184,6 +265,11 @@ impl Client {
     fn some_job(&mut self) -> i64 {
         let position = self.below(self.shared.len());
         self.shared[position]
+    }
+
+    fn some_restless_job(&mut self) -> i64 {
+        let position = self.below(self.restless.len());
+        self.restless[position]
     }
 
     fn below(&mut self, limit: usize) -> usize {

@@ -24,6 +24,10 @@ const CLIENTS: usize = 64;
 const REQUESTS: usize = 16;
 /// Jobs that everybody changes.
 const SHARED: usize = 24;
+/// Jobs that everybody sends back to the beginning.
+const RESTLESS: usize = 6;
+/// How often that may be done in their VO.
+const MOST_RESCHEDULINGS: usize = 2;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn two_replicas_and_64_clients_lose_nothing() {
@@ -31,22 +35,28 @@ async fn two_replicas_and_64_clients_lose_nothing() {
     let replica = mesh.replica().await.expect("a replica");
     let bases = [mesh.base.clone(), replica];
     let mut told = Told::default();
-    while told.jobs.len() < SHARED {
-        Client::new(CLIENTS, &bases[0], &mesh.tokens["normal_user"], &Arc::default())
+    let nothing = Arc::default();
+    while told.jobs.len() < SHARED + RESTLESS {
+        Client::new(CLIENTS, &bases[0], &mesh.tokens["normal_user"], &nothing, &nothing)
             .submit(20, &mut told)
             .await;
     }
-    let shared: Arc<Vec<i64>> = Arc::new(told.jobs.iter().copied().take(SHARED).collect());
+    let mut first = told.jobs.iter().copied();
+    let shared: Arc<Vec<i64>> = Arc::new(first.by_ref().take(SHARED).collect());
+    let restless: Arc<Vec<i64>> = Arc::new(first.take(RESTLESS).collect());
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
-            let client = Client::new(number, &bases[number % 2], &mesh.tokens["normal_user"], &shared);
+            let client = {
+                let token = &mesh.tokens["normal_user"];
+                Client::new(number, &bases[number % 2], token, &shared, &restless)
+            };
             tokio::spawn(client.work(REQUESTS))
         })
         .collect();
     for client in clients {
         told.add(client.await.expect("a client that does not panic"));
     }
-    let Told { refusals, jobs: told_jobs, updates } = &told;
+    let Told { refusals, jobs: told_jobs, updates, .. } = &told;
     assert!(
         refusals.is_empty(),
         "{} refusals, such as {:#?}",
@@ -60,7 +70,14 @@ async fn two_replicas_and_64_clients_lose_nothing() {
         told_jobs,
         "the jobs are those that clients know of"
     );
-    let problems: Vec<_> = jobs.iter().flat_map(|(id, job)| check(*id, job, updates.get(id))).collect();
+    let of_others = |id: &i64| !restless.contains(id);
+    let mut problems: Vec<_> = jobs
+        .iter()
+        .filter(|(id, _)| of_others(id))
+        .flat_map(|(id, job)| check(*id, job, updates.get(id)))
+        .collect();
+    problems.extend(what_was_set_and_is_not(&mesh, &told).await);
+    problems.extend(what_did_not_begin_anew(&mesh, &told, &restless).await);
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
     let records: usize = jobs.values().map(|job| job.records.len()).sum();
     println!("{} jobs, {records} records", jobs.len());
@@ -69,6 +86,53 @@ async fn two_replicas_and_64_clients_lose_nothing() {
         moved * 2 > SHARED && records > jobs.len() + CLIENTS * 10,
         "too little happened: {moved} moved, {records} records"
     );
+}
+
+/// Parameters and sites that clients were told to be kept, against those that are.
+async fn what_was_set_and_is_not(mesh: &Mesh, told: &Told) -> Vec<String> {
+    let pairs = "SELECT CONCAT_WS('|', JobID, Name, Value) AS text FROM JobParameterValues";
+    let kept: BTreeSet<_> =
+        mesh.database.texts("JobDB", pairs).await.expect("parameters").into_iter().collect();
+    let set: BTreeSet<_> = told
+        .parameters
+        .iter()
+        .flat_map(|(job, names)| names.iter().map(move |name| format!("{job}|{name}|\"{name}\"")))
+        .collect();
+    assert!(set.len() > CLIENTS, "too little was set: {}", set.len());
+    let mut problems: Vec<_> =
+        kept.symmetric_difference(&set).map(|pair| format!("parameter {pair}")).collect();
+    let sites = "SELECT CONCAT_WS('|', JobID, Site) AS text FROM Jobs WHERE Site <> 'ANY'";
+    for line in mesh.database.texts("JobDB", sites).await.expect("sites") {
+        let (job, site) = line.split_once('|').expect("a site");
+        let given = told.sites.get(&job.parse().expect("a number"));
+        if !given.is_some_and(|given| given.contains(site)) {
+            problems.push(format!("job {job} is at {site}, and nobody said so"));
+        }
+    }
+    problems
+}
+
+/// Each job began anew as often as clients were told, and failed if somebody was told that it was too often.
+async fn what_did_not_begin_anew(mesh: &Mesh, told: &Told, restless: &[i64]) -> Vec<String> {
+    let ids = restless.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let query = format!(
+        "SELECT CONCAT_WS('|', JobID, RescheduleCounter, Status, HeartBeatTime IS NOT NULL) AS text FROM Jobs \
+         WHERE JobID IN ({ids})"
+    );
+    let rows: BTreeSet<_> = mesh.database.texts("JobDB", &query).await.expect("jobs").into_iter().collect();
+    let expected: BTreeSet<_> = restless
+        .iter()
+        .map(|job| {
+            let [again, too_often] = told.reschedulings.get(job).copied().unwrap_or_default();
+            let status = if too_often > 0 { "Failed" } else { "Received" };
+            assert!(
+                too_often == 0 || again == MOST_RESCHEDULINGS,
+                "job {job}: {again} times, {too_often} refused"
+            );
+            format!("{job}|{again}|{status}|{}", u8::from(told.alive.contains(job)))
+        })
+        .collect();
+    rows.symmetric_difference(&expected).map(|line| format!("restless job {line}")).collect()
 }
 
 /// The jobs as the database has them, with their records.

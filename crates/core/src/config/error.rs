@@ -7,22 +7,51 @@ use crate::explain::{Explain, Explanation, Reason};
 /// More problems than this help nobody; the rest are only counted.
 const SHOWN: usize = 20;
 
+/// Where in the text of a configuration something is; both from 1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Place {
+    /// The line.
+    pub line: usize,
+    /// The column, in characters.
+    pub column: usize,
+}
+
 /// One thing that is wrong in a configuration.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// Where: the keys from the top, joined by dots, such as `Registry.lhcb.Groups.user.Properties`.
-    pub path: String,
+    /// The keys from the top.
+    pub path: Vec<String>,
+    /// Where in the text, if whoever read the text has found out.
+    pub place: Option<Place>,
     /// What, such as `is required`.
     pub message: String,
 }
 
+impl Problem {
+    /// The keys, joined by dots, such as `Registry.lhcb.Groups.user.Properties`. Each is shortened, for they come
+    /// from outside.
+    pub fn dotted(&self) -> String {
+        const LONGEST: usize = 80;
+        let short = |key: &String| -> String {
+            if key.len() <= LONGEST {
+                key.clone()
+            } else {
+                key.chars().take(LONGEST).chain(['…']).collect()
+            }
+        };
+        self.path.iter().map(short).collect::<Vec<_>>().join(".")
+    }
+}
+
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.path.is_empty() {
-            write!(f, "{}", self.message)
-        } else {
-            write!(f, "{}: {}", self.path, self.message)
+        if let Some(Place { line, column }) = self.place {
+            write!(f, "line {line}, column {column}: ")?;
         }
+        if !self.path.is_empty() {
+            write!(f, "{}: ", self.dotted())?;
+        }
+        write!(f, "{}", self.message)
     }
 }
 
@@ -36,7 +65,7 @@ pub struct ConfigError {
 impl ConfigError {
     /// An error about the document as a whole.
     pub fn whole(message: impl Into<String>) -> Self {
-        Self { problems: vec![Problem { path: String::new(), message: message.into() }] }
+        Self { problems: vec![Problem { path: Vec::new(), place: None, message: message.into() }] }
     }
 }
 
@@ -59,7 +88,7 @@ impl Explain for ConfigError {
             .iter()
             .take(SHOWN)
             .fold(Explanation::unavailable(Reason::ConfigurationUnavailable), |explanation, problem| {
-                explanation.violation(&problem.path, &problem.message)
+                explanation.violation(problem.dotted(), &problem.message)
             })
     }
 }

@@ -4,6 +4,7 @@
 //! JSON to services and clients. [`Config::to_document`] and [`Config::from_document`] are inverse.
 
 mod error;
+mod legacy;
 mod operations;
 mod read;
 mod registry;
@@ -17,7 +18,8 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-pub use error::{ConfigError, Problem};
+pub use error::{ConfigError, Place, Problem};
+pub use legacy::{ConversionError, Converted, convert};
 pub use operations::{
     FreeMap, InputDataPolicy, InputDataProtocols, JobDescription, JobMonitoring, JobScheduling, Operations,
     Services,

@@ -8,7 +8,10 @@ use std::collections::BTreeSet;
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
-use super::error::{ConfigError, Problem};
+use super::{
+    error::{ConfigError, Problem},
+    legacy::items,
+};
 
 /// Problems beyond this many are not recorded, so that a hostile document costs no more than its size.
 const RECORDED: usize = 1000;
@@ -24,6 +27,8 @@ pub(super) trait Read: Sized {
 pub(super) struct Reader {
     path: Vec<String>,
     problems: Vec<Problem>,
+    /// Every leaf is a text, as DIRAC writes it: lists with commas, nothing as `None`.
+    legacy: bool,
 }
 
 /// The keys of a section that nobody has asked for yet.
@@ -32,18 +37,26 @@ pub(super) struct Keys(Map<String, Value>);
 impl Reader {
     /// Reads a whole document.
     pub(super) fn document<T: Read>(value: Value) -> Result<T, ConfigError> {
-        let mut reader = Self::default();
-        match T::read(&mut reader, value) {
-            Some(document) if reader.problems.is_empty() => Ok(document),
-            _ if reader.problems.is_empty() => Err(ConfigError::whole("cannot be read")),
-            _ => Err(ConfigError { problems: reader.problems }),
+        Self::default().read(value)
+    }
+
+    /// Reads a whole document whose every leaf is a text.
+    pub(super) fn legacy<T: Read>(value: Value) -> Result<T, ConfigError> {
+        Self { legacy: true, ..Self::default() }.read(value)
+    }
+
+    fn read<T: Read>(mut self, value: Value) -> Result<T, ConfigError> {
+        match T::read(&mut self, value) {
+            Some(document) if self.problems.is_empty() => Ok(document),
+            _ if self.problems.is_empty() => Err(ConfigError::whole("cannot be read")),
+            _ => Err(ConfigError { problems: self.problems }),
         }
     }
 
     /// Notes a problem at the present place.
     pub(super) fn problem<T>(&mut self, message: impl Into<String>) -> Option<T> {
         if self.problems.len() < RECORDED {
-            self.problems.push(Problem { path: self.path.join("."), message: message.into() });
+            self.problems.push(Problem { path: self.path.clone(), place: None, message: message.into() });
         }
         None
     }
@@ -91,7 +104,7 @@ impl Reader {
     /// Closes a section whose every key must be known.
     pub(super) fn refuse_rest(&mut self, keys: Keys) {
         for (key, _) in keys.0 {
-            self.at::<()>(shorten(&key), |reader| reader.problem("is not a known key here"));
+            self.at::<()>(key, |reader| reader.problem("is not a known key here"));
         }
     }
 
@@ -100,7 +113,7 @@ impl Reader {
         let entries: Vec<_> = map
             .into_iter()
             .map(|(key, value)| {
-                let item = self.at(shorten(&key), |reader| T::read(reader, value));
+                let item = self.at(key.clone(), |reader| T::read(reader, value));
                 item.map(|item| (key, item))
             })
             .collect();
@@ -121,12 +134,13 @@ impl Reader {
             Value::Object(map) if !map.is_empty() && map.values().all(Value::is_null) => {
                 self.items(map.into_iter().map(|(key, _)| Value::String(key)).collect())
             }
+            Value::String(list) if self.legacy => self.items(items(&list).map(Value::from).collect()),
             other => self.mismatch("a list", &other),
         }
     }
 }
 
-/// Keys come from outside; the path in a message stays readable whatever they are.
+/// Texts come from outside; a message stays readable whatever they are.
 fn shorten(key: &str) -> String {
     const LONGEST: usize = 80;
     if key.len() <= LONGEST { key.to_owned() } else { key.chars().take(LONGEST).chain(['…']).collect() }
@@ -226,7 +240,8 @@ impl Read for Map<String, Value> {
 
 impl<T: Read> Read for Option<T> {
     fn read(reader: &mut Reader, value: Value) -> Option<Self> {
-        if value.is_null() { Some(None) } else { T::read(reader, value).map(Some) }
+        let nothing = value.is_null() || (reader.legacy && value == "None");
+        if nothing { Some(None) } else { T::read(reader, value).map(Some) }
     }
 }
 

@@ -5,10 +5,10 @@
 
 macro_rules! section {
     // Every key has a default, so the section has one too.
-    ($(#[$meta:meta])* pub struct $name:ident $([$unknown:ident unknown])? {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident $([$unknown:ident unknown])? {
         $($(#[$doc:meta])* $key:literal $field:ident: $type:ty = $default:expr;)+
     }) => {
-        section!(@emit $(#[$meta])* $name $([$unknown])? {
+        section!(@emit $(#[$meta])* $vis $name $([$unknown])? {
             $($(#[$doc])* $key $field: $type = ($default);)+
         });
 
@@ -18,19 +18,19 @@ macro_rules! section {
             }
         }
     };
-    ($(#[$meta:meta])* pub struct $name:ident $([$unknown:ident unknown])? {
+    ($(#[$meta:meta])* $vis:vis struct $name:ident $([$unknown:ident unknown])? {
         $($(#[$doc:meta])* $key:literal $field:ident: $type:ty $(= $default:expr)?;)+
     }) => {
-        section!(@emit $(#[$meta])* $name $([$unknown])? {
+        section!(@emit $(#[$meta])* $vis $name $([$unknown])? {
             $($(#[$doc])* $key $field: $type $(= ($default))?;)+
         });
     };
-    (@emit $(#[$meta:meta])* $name:ident $([$unknown:ident])? {
+    (@emit $(#[$meta:meta])* $vis:vis $name:ident $([$unknown:ident])? {
         $($(#[$doc:meta])* $key:literal $field:ident: $type:ty $(= ($default:expr))?;)+
     }) => {
         $(#[$meta])*
         #[derive(Debug, Clone, PartialEq, serde::Serialize)]
-        pub struct $name {
+        $vis struct $name {
             $($(#[$doc])* #[serde(rename = $key)] pub $field: $type),+
         }
 

@@ -6,15 +6,21 @@
 
 mod keyset;
 mod partial_time;
+mod place;
 mod plan;
+mod pseudo;
 mod query;
 mod row;
+mod token;
 
 pub use keyset::Position;
 pub use partial_time::{Interval, PartialTime, Resolution};
+pub use place::Place;
 pub use plan::{Plan, SearchError};
+pub use pseudo::take_pseudo;
 pub use query::{CountQuery, PageQuery, SummaryQuery};
 pub use row::{CountRow, RawRow, RowBackend};
+pub use token::{BadToken, Binding, Token};
 
 use diracx_core::search::Table;
 

@@ -61,6 +61,30 @@ pub enum SearchError {
         /// The operator.
         operator: &'static str,
     },
+    /// Something that is no column, but can be searched for, with another operator than those.
+    #[error("Operator <{operator}> is not supported on the '{pseudo}' pseudo-parameter; use 'eq' or 'in'.")]
+    PseudoOperator {
+        /// What is no column.
+        pseudo: &'static str,
+        /// The operator, as Python shows it.
+        operator: String,
+    },
+    /// It stands for a column that has a filter of its own.
+    #[error("Cannot combine '{pseudo}' pseudo-parameter with a real '{column}' filter in the same request.")]
+    PseudoCombined {
+        /// What is no column.
+        pseudo: &'static str,
+        /// The column.
+        column: &'static str,
+    },
+    /// A value that it never has.
+    #[error("'{pseudo}' pseudo-parameter values must be integers.")]
+    PseudoValue {
+        /// What is no column.
+        pseudo: &'static str,
+        /// What was given, quoted.
+        value: String,
+    },
     /// More values than one statement can bind.
     #[error("{0} values are too many for one search, {MOST_VALUES} is the limit")]
     TooManyValues(usize),
@@ -80,6 +104,13 @@ impl Explain for SearchError {
                 explanation.with("parameter", column).with("operator", operator)
             }
             Self::OperatorOnTime(operator) => explanation.with("operator", operator),
+            Self::PseudoOperator { pseudo, operator } => {
+                explanation.with("parameter", pseudo).with("operator", operator)
+            }
+            Self::PseudoCombined { pseudo, column } => {
+                explanation.with("parameter", pseudo).with("column", column)
+            }
+            Self::PseudoValue { pseudo, value } => explanation.with("parameter", pseudo).with("value", value),
             Self::MixedResolutions(_) | Self::TooManyValues(_) => explanation,
         }
     }

@@ -45,6 +45,9 @@ pub(super) enum Mode {
 
 /// Opens a file. `busy_timeout` comes before the journal mode: else opening a second
 /// connection while another writes fails with "database is locked".
+///
+/// The writer keeps up to 32 MiB of pages, and moves them from the log into the file when it has 2000 of them: each
+/// time the disk is waited for, and a page that was changed often moves once.
 pub(super) fn open(path: &std::path::Path, mode: Mode) -> DbResult<Conn> {
     let unavailable = |detail: String| DbError::Unavailable {
         database: "the database",
@@ -55,7 +58,8 @@ pub(super) fn open(path: &std::path::Path, mode: Mode) -> DbResult<Conn> {
     let settings = match mode {
         Mode::Write => {
             "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; \
-             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY;"
+             PRAGMA foreign_keys = ON; PRAGMA temp_store = MEMORY; PRAGMA cache_size = -32768; \
+             PRAGMA wal_autocheckpoint = 2000;"
         }
         Mode::Read => {
             "PRAGMA busy_timeout = 5000; PRAGMA query_only = ON; PRAGMA temp_store = MEMORY; \

@@ -5,6 +5,7 @@ pub mod feed;
 pub mod heartbeat;
 pub mod metadata;
 pub mod parameters;
+pub mod pilots;
 pub mod query;
 pub mod removal;
 pub mod reschedule;

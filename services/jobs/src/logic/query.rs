@@ -3,7 +3,7 @@
 use diracx_core::search::{Filter, Search, Summary, Table};
 use diracx_db::{
     Deadline,
-    search::{Plan, Position, Rows},
+    search::{Place, Plan},
 };
 
 use crate::{
@@ -38,39 +38,15 @@ impl JobSearch {
     }
 }
 
-/// Where an answer begins.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Place {
-    /// Behind so many rows.
-    Skip(u64),
-    /// Behind a row.
-    Behind(Position),
-}
-
 /// The search, restricted to what the caller may see; it begins at `place`. `None` if the search has no such place.
 pub fn plan(scope: &JobScope, mut search: Search, place: Option<Place>) -> Result<Option<Plan>> {
     restrict(scope, &mut search.filters);
-    if let (Some(page), Some(Place::Skip(rows))) = (&mut search.page, &place) {
-        page.skip = page.skip.saturating_add(*rows);
-    }
-    let plan = Plan::search(&JOBS, &search)?;
-    Ok(match place {
-        Some(Place::Behind(position)) => plan.after(position),
-        _ => Some(plan),
-    })
+    Ok(Plan::search_from(&JOBS, search, place)?)
 }
 
 /// Some of the jobs of a plan, and with `history` what was recorded of them.
 pub async fn page(deps: &Deps, deadline: Deadline, plan: Plan, history: bool) -> Result<Found> {
     deps.store.search(deadline, plan, history).await
-}
-
-/// Where the rows go on behind these.
-pub fn place_behind(plan: &Plan, rows: &Rows) -> Place {
-    match &rows.end {
-        Some(end) => Place::Behind(end.clone()),
-        None => Place::Skip(plan.page().map_or(0, |page| page.skip) + rows.table.rows.len() as u64),
-    }
 }
 
 /// How many such jobs there are.

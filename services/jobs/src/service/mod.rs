@@ -60,7 +60,7 @@ impl JobsService for Service {
         &self,
         request: Request<pb::StreamSearchJobsRequest>,
     ) -> Result<Response<BoxStream<pb::StreamSearchJobsResponse>>, Status> {
-        search_stream::stream_search_jobs(&self.deps, request)
+        search_stream::stream_search_jobs(&self.deps, request).await
     }
 
     async fn summarise_jobs(

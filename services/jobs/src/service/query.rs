@@ -6,18 +6,22 @@ use diracx_core::{
     JobId,
     search::{Search, Summary, Table},
 };
-use diracx_proto::{Invalid, common::v1 as common, jobs::v1 as pb, search::page, status::of_item, time};
+use diracx_db::search::{Place, Token};
+use diracx_proto::{common::v1 as common, jobs::v1 as pb, search::page, status::of_item, time};
 use diracx_server::{identity, to_status};
 use tonic::{Request, Response, Status};
 
 use super::{
     job_ids, number,
-    token::{Binding, Token, no_such_place},
+    token::{self, no_such_place},
 };
 use crate::{
     Deps,
     error::Error,
-    logic::query::{self, JobSearch},
+    logic::{
+        pilots,
+        query::{self, JobSearch},
+    },
     policy,
     store::{HistoryRecord, StoredDescription},
 };
@@ -32,13 +36,14 @@ pub(super) async fn search_jobs(
     let include_total = std::mem::take(&mut request.include_total);
     let page_token = std::mem::take(&mut request.page_token);
     let paging = (std::mem::take(&mut request.page_size), std::mem::take(&mut request.skip));
-    let binding = Binding::of("SearchJobs", &request);
-    let token = Token::read("page_token", &page_token, binding).map_err(to_status)?;
+    let binding = token::binding("SearchJobs", &request);
+    let token = token::read("page_token", &page_token, binding).map_err(to_status)?;
     let page = page(paging.0, paging.1).map_err(to_status)?;
 
     let history = request.include_history;
     let search = Search { page: Some(page), ..Search::try_from(request).map_err(to_status)? };
-    let JobSearch { search, history } = accepted(search, history).map_err(to_status)?;
+    let search = pilots::resolve(deps, search).await.map_err(to_status)?;
+    let JobSearch { search, history } = JobSearch::new(search, history);
     let plan = query::plan(&scope, search, token.map(|token| token.place))
         .map_err(to_status)?
         .ok_or_else(|| to_status(no_such_place("page_token")))?
@@ -46,7 +51,7 @@ pub(super) async fn search_jobs(
     let found = query::page(deps, crate::deadline(), plan.clone(), history).await.map_err(to_status)?;
 
     let next_page_token = if found.rows.more {
-        Token { place: query::place_behind(&plan, &found.rows), sent: 0 }.write(binding)
+        Token { place: Place::behind(&plan, &found.rows), sent: 0 }.write(binding)
     } else {
         String::new()
     };
@@ -57,14 +62,6 @@ pub(super) async fn search_jobs(
         table: Some(common::Table::from(table)),
         next_page_token,
     }))
-}
-
-/// The search, if this version can do it.
-pub(super) fn accepted(search: Search, history: bool) -> Result<JobSearch, Invalid> {
-    if search.filters.iter().any(|filter| filter.parameter() == "PilotStamp") {
-        return Err(Invalid::search("search", "PilotStamp cannot be searched for in this version"));
-    }
-    Ok(JobSearch::new(search, history))
 }
 
 /// What was recorded of the job of each row.

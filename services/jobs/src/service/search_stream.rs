@@ -6,19 +6,22 @@
 use std::{sync::Arc, time::Duration};
 
 use diracx_core::search::{Page, Search};
-use diracx_db::search::Plan;
+use diracx_db::search::{Binding, Place, Plan, Token};
 use diracx_proto::{common::v1 as common, jobs::v1 as pb};
 use diracx_server::{Deadline, deadline::DeadlinePassed, identity, to_status};
 use futures::stream;
 use tonic::{Request, Response, Status, codegen::BoxStream};
 
 use super::{
-    query::{accepted, histories},
-    token::{Binding, Token, no_such_place},
+    query::histories,
+    token::{self, no_such_place},
 };
 use crate::{
     Deps,
-    logic::query::{self, JobSearch, Place},
+    logic::{
+        pilots,
+        query::{self, JobSearch},
+    },
     policy::{self, JobScope},
 };
 
@@ -29,7 +32,7 @@ const ROWS_WITH_HISTORY: u64 = 100;
 /// How long reading the rows of one message may take.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-pub(super) fn stream_search_jobs(
+pub(super) async fn stream_search_jobs(
     deps: &Deps,
     request: Request<pb::StreamSearchJobsRequest>,
 ) -> Result<Response<BoxStream<pb::StreamSearchJobsResponse>>, Status> {
@@ -37,13 +40,14 @@ pub(super) fn stream_search_jobs(
     let scope = policy::query(&identity, &*deps.config.current().map_err(to_status)?).map_err(to_status)?;
     let mut request = request.into_inner();
     let resume_token = std::mem::take(&mut request.resume_token);
-    let binding = Binding::of("StreamSearchJobs", &request);
-    let token = Token::read("resume_token", &resume_token, binding).map_err(to_status)?;
+    let binding = token::binding("StreamSearchJobs", &request);
+    let token = token::read("resume_token", &resume_token, binding).map_err(to_status)?;
 
     let history = request.include_history;
     let search = Search::try_from(request).map_err(to_status)?;
     let limit = search.page.map_or(u64::MAX, |page| page.limit);
-    let search = accepted(search, history).map_err(to_status)?;
+    let search = pilots::resolve(deps, search).await.map_err(to_status)?;
+    let search = JobSearch::new(search, history);
     let (place, sent) = token.map_or((None, 0), |token| (Some(token.place), token.sent));
     let reader = Reader {
         deps: deps.clone(),
@@ -106,7 +110,7 @@ impl Reader {
         let plan = self.plan()?;
         let found = query::page(&self.deps, crate::deadline(), plan.clone(), self.search.history).await;
         let found = found.map_err(to_status)?;
-        let place = query::place_behind(&plan, &found.rows);
+        let place = Place::behind(&plan, &found.rows);
         let table = found.rows.table;
         self.sent += table.rows.len() as u64;
         self.done = !found.rows.more || self.sent >= self.limit;

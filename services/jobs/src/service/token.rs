@@ -1,119 +1,20 @@
-//! Where a page or a stream goes on: opaque to clients, and good for one search only.
+//! Where a page or a stream of jobs goes on; the token itself is of `diracx-db`.
 
-use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use diracx_db::search::Position;
+use diracx_db::search::{BadToken, Binding, Token};
 use diracx_proto::Invalid;
 use prost::Message;
-use sha2::{Digest, Sha256};
 
-use crate::logic::query::Place;
-
-/// The form of the tokens; another one gets another number.
-const VERSION: u8 = 1;
-
-/// A position has at most one value of each column, and the columns are short; longer than this is no token of ours.
-const LONGEST: usize = 32 * 1024;
-
-/// What a token belongs to: a short hash of the request, without what may differ from page to page.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Binding([u8; 8]);
-
-impl Binding {
-    /// Of a request in which only that remains which has to stay the same.
-    pub(super) fn of(rpc: &str, request: &impl Message) -> Self {
-        let mut hash = Sha256::new();
-        hash.update(rpc);
-        hash.update([0]);
-        hash.update(request.encode_to_vec());
-        let mut short = [0; 8];
-        short.copy_from_slice(&hash.finalize()[..8]);
-        Self(short)
-    }
+/// Of a request in which only that remains which has to stay the same.
+pub(super) fn binding(rpc: &str, request: &impl Message) -> Binding {
+    Binding::of(rpc, &request.encode_to_vec())
 }
 
-/// Where to go on.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Token {
-    pub(super) place: Place,
-    /// How many rows came before, if that is counted.
-    pub(super) sent: u64,
-}
-
-impl Token {
-    pub(super) fn write(&self, binding: Binding) -> String {
-        let mut bytes = vec![VERSION];
-        bytes.extend(binding.0);
-        bytes.extend(self.sent.to_le_bytes());
-        match &self.place {
-            Place::Skip(rows) => {
-                bytes.push(b'n');
-                bytes.extend(rows.to_le_bytes());
-            }
-            Place::Behind(position) => {
-                bytes.push(b'k');
-                bytes.extend(position.to_bytes());
-            }
-        }
-        URL_SAFE_NO_PAD.encode(bytes)
-    }
-
-    /// Reads what a client sends in `field`; nothing if it is empty.
-    pub(super) fn read(field: &str, text: &str, binding: Binding) -> Result<Option<Self>, Invalid> {
-        if text.is_empty() {
-            return Ok(None);
-        }
-        let foreign = || Invalid::field(field, "is not one that this rpc gave");
-        let bytes = Some(text)
-            .filter(|text| text.len() <= LONGEST)
-            .and_then(|text| URL_SAFE_NO_PAD.decode(text).ok());
-        let (bound, token) = bytes.as_deref().and_then(parts).ok_or_else(foreign)?;
-        if bound != binding {
-            return Err(Invalid::field(field, "belongs to another search: only its place may change"));
-        }
-        Ok(Some(token))
-    }
-}
-
-fn parts(bytes: &[u8]) -> Option<(Binding, Token)> {
-    let bytes = bytes.strip_prefix(&[VERSION])?;
-    let (bound, bytes) = bytes.split_first_chunk()?;
-    let (sent, bytes) = bytes.split_first_chunk()?;
-    let place = match bytes.split_first()? {
-        (b'n', rows) => Place::Skip(u64::from_le_bytes(rows.try_into().ok()?)),
-        (b'k', position) => Place::Behind(Position::from_bytes(position)?),
-        _ => return None,
-    };
-    Some((Binding(*bound), Token { place, sent: u64::from_le_bytes(*sent) }))
+/// Reads what a client sends in `field`; nothing if it is empty.
+pub(super) fn read(field: &str, text: &str, binding: Binding) -> Result<Option<Token>, Invalid> {
+    Token::read(text, binding).map_err(|bad| Invalid::field(field, bad.to_string()))
 }
 
 /// The complaint about a token whose place this search does not have.
 pub(super) fn no_such_place(field: &str) -> Invalid {
-    Invalid::field(field, "is not one that this rpc gave")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const BINDING: Binding = Binding([7; 8]);
-
-    #[test]
-    fn a_token_comes_back_and_belongs_to_its_search() {
-        let token = Token { place: Place::Skip(12), sent: 3 };
-        let text = token.write(BINDING);
-        assert_eq!(Token::read("page_token", &text, BINDING).unwrap(), Some(token));
-        assert_eq!(Token::read("page_token", "", BINDING).unwrap(), None);
-        let other = Token::read("page_token", &text, Binding([8; 8])).unwrap_err();
-        assert_eq!(other.to_string(), "page_token: belongs to another search: only its place may change");
-    }
-
-    #[test]
-    fn what_is_no_token_is_refused() {
-        let good = Token { place: Place::Skip(12), sent: 0 }.write(BINDING);
-        let cut = &good[..good.len() - 2];
-        for text in ["rubbish", "c2tpcDo1", "ä", cut, &"A".repeat(LONGEST + 1)] {
-            let error = Token::read("page_token", text, BINDING).unwrap_err();
-            assert_eq!(error.to_string(), "page_token: is not one that this rpc gave", "{text}");
-        }
-    }
+    Invalid::field(field, BadToken::Foreign.to_string())
 }

@@ -71,6 +71,7 @@ impl Jobs {
             config: ConfigFollower::fixed(config()),
             clock: clock.clone(),
             most_jobs_at_once: 20,
+            pilots: None,
         };
         let stack = Stack {
             access: Arc::new(diracx_jobs::access().unwrap()),

@@ -1,0 +1,5 @@
+//! Runs `diracx_fuzz::heartbeat`, which says what is tried.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| diracx_fuzz::heartbeat(data));

@@ -1,0 +1,2 @@
+DROP TABLE PilotRequests;
+DROP TABLE PilotStamps;

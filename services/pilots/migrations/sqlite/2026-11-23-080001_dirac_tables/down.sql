@@ -1,0 +1,2 @@
+-- The tables are shared with DIRAC and DiracX: they are never dropped from here.
+SELECT 1;

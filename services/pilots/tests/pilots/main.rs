@@ -1,0 +1,7 @@
+//! The pilots service as its clients see it: gRPC, a real database, the real policy, the real jobs service beside it.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
+
+mod harness;
+mod registration;
+mod sql;

@@ -1,0 +1,48 @@
+//! A look into the databases behind the service's back.
+
+use diesel::{connection::SimpleConnection as _, prelude::*, sql_types::Text};
+use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnection as _};
+use diracx_db::DbUrl;
+
+#[derive(QueryableByName)]
+struct Row {
+    #[diesel(sql_type = Text)]
+    cell: String,
+}
+
+/// The texts that a query finds in its one column, which is called `cell`.
+pub(crate) async fn cells(db: &DbUrl, sql: &str) -> Vec<String> {
+    let rows: Vec<Row> = match db {
+        DbUrl::Sqlite(path) => {
+            let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+            conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+            diesel::sql_query(sql).load(&mut conn).unwrap()
+        }
+        DbUrl::MySql(url) => {
+            let mut conn = AsyncMysqlConnection::establish(url).await.unwrap();
+            diesel_async::RunQueryDsl::load(diesel::sql_query(sql), &mut conn).await.unwrap()
+        }
+    };
+    rows.into_iter().map(|row| row.cell).collect()
+}
+
+/// How many rows of a table fit a condition.
+pub(crate) async fn count(db: &DbUrl, table: &str, condition: &str) -> u32 {
+    let sql = format!("SELECT CAST(COUNT(*) AS CHAR(20)) AS cell FROM {table} WHERE {condition}");
+    cells(db, &sql).await[0].parse().unwrap()
+}
+
+/// Runs statements.
+pub(crate) async fn execute(db: &DbUrl, statements: &str) {
+    match db {
+        DbUrl::Sqlite(path) => {
+            let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
+            conn.batch_execute("PRAGMA busy_timeout = 10000").unwrap();
+            conn.batch_execute(statements).unwrap();
+        }
+        DbUrl::MySql(url) => {
+            let mut conn = AsyncMysqlConnection::establish(url).await.unwrap();
+            conn.batch_execute(statements).await.unwrap();
+        }
+    }
+}
