@@ -84,7 +84,7 @@ fn gateway() -> Router {
             config: nobody(),
             jobs: nobody(),
             pilots: Some(nobody()),
-            rss: None,
+            rss: Some(nobody()),
         },
         verifier: Signer::get().verifier.clone(),
         gate: VersionGate::new("0.0.1a1".parse().expect("a version")),
