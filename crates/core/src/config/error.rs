@@ -88,7 +88,7 @@ impl Explain for ConfigError {
             .iter()
             .take(SHOWN)
             .fold(Explanation::unavailable(Reason::ConfigurationUnavailable), |explanation, problem| {
-                explanation.violation(&problem.dotted(), &problem.message)
+                explanation.violation(problem.dotted(), &problem.message)
             })
     }
 }

@@ -67,6 +67,11 @@ impl Reader {
         None
     }
 
+    /// Drops the problems below a place, which counts no more.
+    pub(super) fn forget(&mut self, place: &[&str]) {
+        self.problems.retain(|problem| !problem.path.iter().zip(place).all(|(key, part)| key == part));
+    }
+
     fn mismatch<T>(&mut self, expected: &str, found: &Value) -> Option<T> {
         self.problem(format!("must be {expected}, not {}", describe(found)))
     }
