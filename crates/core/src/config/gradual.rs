@@ -27,6 +27,9 @@ impl Gradual {
 
     /// The next VO. Of several with one name the last counts.
     pub fn vo(&mut self, name: String, value: Value) {
+        if self.vos.contains_key(&name) {
+            self.reader.forget(&[REGISTRY, &name]);
+        }
         let vo = self
             .reader
             .at(REGISTRY, |reader| reader.at(name.clone(), |reader| RegistryVo::read(reader, value)));

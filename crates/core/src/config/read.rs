@@ -69,7 +69,10 @@ impl Reader {
 
     /// Drops the problems below a place, which counts no more.
     pub(super) fn forget(&mut self, place: &[&str]) {
-        self.problems.retain(|problem| !problem.path.iter().zip(place).all(|(key, part)| key == part));
+        self.problems.retain(|problem| {
+            let below = problem.path.get(..place.len()).is_some_and(|path| path == place);
+            !below
+        });
     }
 
     fn mismatch<T>(&mut self, expected: &str, found: &Value) -> Option<T> {
