@@ -1,5 +1,7 @@
 //! The repository of the configuration, made and changed by commands.
 
+#![expect(clippy::unwrap_used, reason = "a test may panic")]
+
 use std::{
     fs,
     path::Path,

@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::OnceLock};
 
 use diracx_core::{
     JobId, Version,
-    config::{Config, convert},
+    config::{Config, Gradual, convert},
     jdl::{JobDescriptionLimits, SubmissionContext, expand, payload},
     property::SecurityProperty,
     sandbox::{LONGEST_PFN, Pfn},
@@ -42,6 +42,18 @@ pub fn scope(data: &[u8]) {
                 assert_eq!(Scope::parse(&full, config, known).as_ref(), Ok(&scope), "{full}");
             }
         }
+    }
+}
+
+struct Vos(Gradual);
+
+impl yaml::Sink for Vos {
+    fn begin(&mut self) {
+        self.0.begin();
+    }
+
+    fn vo(&mut self, name: String, value: serde_json::Value) {
+        self.0.vo(name, value);
     }
 }
 
@@ -141,10 +153,19 @@ pub fn configuration(data: &[u8]) {
         Ok(value) => value,
         Err(error) => return assert!(!error.message.is_empty(), "an error without a sentence"),
     };
+    let mut vos = Vos(Gradual::default());
+    let rest = yaml::parse_into(text, &mut vos).expect("a text that was read before");
+    let gradual = vos.0.finish(rest);
     match Config::from_value(value) {
-        Err(error) => assert!(!error.to_string().trim().is_empty(), "an error without a sentence"),
+        Err(error) => {
+            assert!(!error.to_string().trim().is_empty(), "an error without a sentence");
+            assert!(gradual.is_err(), "VO by VO it is a configuration, as a whole not: {error}");
+        }
         Ok(config) => {
             let served = config.to_document();
+            let gradual = gradual.expect("a configuration, read VO by VO").to_document();
+            let unordered = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
+            assert_eq!(unordered(&gradual), unordered(&served), "VO by VO it is another configuration");
             let again = Config::from_document(&served).expect("a configuration that we wrote");
             assert_eq!(again.to_document(), served);
         }

@@ -1,7 +1,5 @@
 //! No text makes the reader of CFGs, or the conversion of what it reads, panic.
 
-#![expect(clippy::unwrap_used, reason = "a test may panic")]
-
 use diracx_core::{cfg::parse, config::convert};
 use proptest::prelude::*;
 

@@ -183,13 +183,12 @@ impl Repository {
             Some(Head { commit, tree, .. }) => (Some(commit), tree),
             None => (None, Tree::empty()),
         };
-        match tree.entries.iter_mut().find(|entry| entry.filename == DOCUMENT) {
-            Some(entry) => entry.oid = blob,
-            None => {
-                let mode = gix::objs::tree::EntryKind::Blob.into();
-                tree.entries.push(Entry { mode, filename: DOCUMENT.into(), oid: blob });
-                tree.entries.sort();
-            }
+        if let Some(entry) = tree.entries.iter_mut().find(|entry| entry.filename == DOCUMENT) {
+            entry.oid = blob;
+        } else {
+            let mode = gix::objs::tree::EntryKind::Blob.into();
+            tree.entries.push(Entry { mode, filename: DOCUMENT.into(), oid: blob });
+            tree.entries.sort();
         }
         let tree = self.git(self.git.write_object(&tree))?.detach();
         let mut git = self.git.clone();

@@ -113,7 +113,8 @@ impl Reader<'_> {
                     if anchor > 0 {
                         self.keep(anchor, &Value::from(text.as_ref()), 1)?;
                     }
-                    return self.set_key(text.into_owned());
+                    self.set_key(text.into_owned());
+                    return Ok(());
                 }
                 let value = scalar(&text, style, tag.as_deref());
                 self.complete(value, anchor, 1)
@@ -131,10 +132,9 @@ impl Reader<'_> {
                 let (value, count) = (value.clone(), *count);
                 self.count(count)?;
                 if self.expects_key() {
-                    return match value {
-                        Value::String(key) => self.set_key(key),
-                        _ => Err("a key must be a text".to_owned()),
-                    };
+                    let Value::String(key) = value else { return Err("a key must be a text".to_owned()) };
+                    self.set_key(key);
+                    return Ok(());
                 }
                 self.complete(value, 0, count)
             }
@@ -181,11 +181,10 @@ impl Reader<'_> {
         matches!(self.stack.last(), Some(Open { frame: Frame::Map { key: None, .. }, .. }))
     }
 
-    fn set_key(&mut self, text: String) -> Result<(), String> {
+    fn set_key(&mut self, text: String) {
         if let Some(Open { frame: Frame::Map { key, .. }, .. }) = self.stack.last_mut() {
             *key = Some(text);
         }
-        Ok(())
     }
 
     fn keep(&mut self, anchor: usize, value: &Value, count: usize) -> Result<(), String> {

@@ -117,6 +117,8 @@ fn vos_that_are_read_one_by_one_make_the_same_configuration() {
         ),
         format!("Registry:\n  a: {one}\nRegistry:\n  b: {two}\nDIRAC: {{}}\n"),
         format!("DIRAC: {{}}\nRegistry:\n  a: {one}\n  b: {one}\n  a: {two}\n"),
+        format!("DIRAC: {{}}\nRegistry:\n  a: 7\n  a: {two}\n"),
+        format!("DIRAC: {{}}\nSystems: &vos\n  b: 7\nRegistry:\n  <<: *vos\n  b: {two}\n"),
         format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\n  b: {one}\nRegistry:\n  <<: *vos\n  b: {two}\n"),
         format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\nRegistry: *vos\n"),
         format!("DIRAC: {{}}\nSystems: &vos\n  a: {one}\nRegistry: {{c: {one}}}\nRegistry: *vos\n"),

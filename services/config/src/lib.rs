@@ -9,7 +9,7 @@ use diracx_proto::{FILE_DESCRIPTOR_SET, config::v1::config_service_server::Confi
 use diracx_server::{AccessTable, RpcService, Stack, access::AccessError, with_message_limits};
 use tonic::service::Routes;
 
-pub use diracx_cs::{ConfigSource, FetchSettings, Revision, SourceError, SourceUrl};
+pub use diracx_cs::{ConfigSource, FetchSettings, Revision, SourceError, SourceUrl, yaml};
 pub use keeper::{ConfigKeeper, Failure, Loaded, Refresh, Snapshot};
 pub use observe::observe;
 pub use service::Service;

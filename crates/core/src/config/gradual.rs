@@ -27,6 +27,9 @@ impl Gradual {
 
     /// The next VO. Of several with one name the last counts.
     pub fn vo(&mut self, name: String, value: Value) {
+        if self.vos.contains_key(&name) {
+            self.reader.forget(&[REGISTRY, &name]);
+        }
         let vo = self
             .reader
             .at(REGISTRY, |reader| reader.at(name.clone(), |reader| RegistryVo::read(reader, value)));
@@ -35,7 +38,11 @@ impl Gradual {
 
     /// The rest of the document.
     pub fn finish(mut self, rest: Value) -> Result<Config, ConfigError> {
-        let rest = expand_operations(rest, self.vos.keys());
+        let mut rest = expand_operations(rest, self.vos.keys());
+        if let Some(Value::Object(merged)) = rest.get_mut(REGISTRY) {
+            // What a VO is merged with counts only where there is no such VO.
+            merged.retain(|name, _| !self.vos.contains_key(name));
+        }
         let config = Config::read(&mut self.reader, rest);
         let vos = self.vos;
         self.reader.end(config.map(|mut config| {

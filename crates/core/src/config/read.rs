@@ -67,6 +67,14 @@ impl Reader {
         None
     }
 
+    /// Drops the problems below a place, which counts no more.
+    pub(super) fn forget(&mut self, place: &[&str]) {
+        self.problems.retain(|problem| {
+            let below = problem.path.get(..place.len()).is_some_and(|path| path == place);
+            !below
+        });
+    }
+
     fn mismatch<T>(&mut self, expected: &str, found: &Value) -> Option<T> {
         self.problem(format!("must be {expected}, not {}", describe(found)))
     }

@@ -80,7 +80,7 @@ impl Fetch {
         let remote = git
             .remote_at(self.url.as_str())?
             .with_fetch_tags(gix::remote::fetch::Tags::None)
-            .with_refspecs(refspecs.iter().map(|spec| BStr::new(spec)), Direction::Fetch)?;
+            .with_refspecs(refspecs.iter().map(BStr::new), Direction::Fetch)?;
         let connection = remote.connect(Direction::Fetch)?.with_credentials(in_url_only);
         let fetch = connection.prepare_fetch(Discard, gix::remote::ref_map::Options::default())?;
         let shallow = match &self.wanted {
