@@ -183,9 +183,11 @@ async fn of_pilots(world: &World, rpc: &str) -> Option<Prepared> {
         "PilotsService/AppendPilotLog" => {
             good(pilots::AppendPilotLogRequest { pilot_stamp: STAMP.into(), first_line: 0, lines: vec![] })
         }
-        "PilotsService/ReadPilotLog" => {
-            good(pilots::ReadPilotLogRequest { pilot_stamp: STAMP.into(), ..Default::default() })
-        }
+        // to another VO the pilot looks like one that does not exist
+        "PilotsService/ReadPilotLog" => Prepared {
+            impossible_here: Some(Code::NotFound),
+            ..good(pilots::ReadPilotLogRequest { pilot_stamp: STAMP.into(), ..Default::default() })
+        },
         _ => return None,
     };
     Some(prepared)
