@@ -381,6 +381,9 @@ pub(crate) fn to(stamp: &str, status: PilotStatus) -> pb::PilotMetadataPatch {
     pb::PilotMetadataPatch { pilot_stamp: stamp.into(), status, ..Default::default() }
 }
 
+/// What can be wrong with a message, and the field that it is wrong with.
+pub(crate) type Wrong<T> = Vec<(fn(&mut T), &'static str)>;
+
 pub(crate) fn pilot(stamp: &str, vo: &str) -> pb::PilotRegistration {
     pb::PilotRegistration { pilot_stamp: stamp.into(), vo: vo.into(), ..Default::default() }
 }

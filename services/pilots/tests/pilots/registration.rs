@@ -6,12 +6,12 @@ use diracx_testkit::on_both_backends;
 use tonic::Code;
 
 use crate::{
-    harness::{Pilots, pilot, reason},
+    harness::{Pilots, Wrong, pilot, reason},
     sql::execute,
 };
 
-fn exists(stamp: &str) -> Option<String> {
-    Some(format!("Pilot with stamp '{stamp}' already exists"))
+fn exists(stamp: &str) -> String {
+    format!("Pilot with stamp '{stamp}' already exists")
 }
 
 on_both_backends! {
@@ -32,7 +32,7 @@ on_both_backends! {
         let pilots = Pilots::start(db).await;
         pilots.register("service_admin", "beta", &["one"]).await.unwrap();
         let outcomes = pilots.register("service_admin", "alpha", &["one", "two"]).await.unwrap();
-        assert_eq!(outcomes, [exists("one"), None]);
+        assert_eq!(outcomes, [Some(exists("one")), None]);
     }
 
     async fn of_many_who_want_a_stamp_at_once_one_gets_it(db: TestDatabase) {
@@ -54,7 +54,7 @@ on_both_backends! {
         let insert = "INSERT INTO PilotAgents (PilotJobReference, PilotStamp, VO) VALUES ('r', 'legacy', 'beta');";
         execute(&pilots.database, insert).await;
         let again = pilots.register("service_admin", "alpha", &["legacy"]).await.unwrap();
-        assert_eq!(again, [exists("legacy")]);
+        assert_eq!(again, [Some(exists("legacy"))]);
         execute(&pilots.database, "DELETE FROM PilotAgents WHERE PilotStamp = 'legacy';").await;
         assert_eq!(pilots.register("service_admin", "alpha", &["legacy"]).await.unwrap(), [None]);
     }
@@ -63,7 +63,7 @@ on_both_backends! {
         let pilots = Pilots::start(db).await;
         let outcomes = pilots.register("service_admin", "alpha", &["abc", "ABC", "abc "]).await.unwrap();
         assert_eq!(outcomes, [None, None, None]);
-        assert_eq!(pilots.register("service_admin", "alpha", &["ABC"]).await.unwrap(), [exists("ABC")]);
+        assert_eq!(pilots.register("service_admin", "alpha", &["ABC"]).await.unwrap(), [Some(exists("ABC"))]);
     }
 
     async fn a_repeated_call_gets_the_first_answer_and_another_one_is_refused(db: TestDatabase) {
@@ -75,7 +75,7 @@ on_both_backends! {
             secret_lifetime: None,
         };
         let first = pilots.register_call("service_admin", call(&["one", "two"])).await.unwrap();
-        assert_eq!(first, [None, exists("two")]);
+        assert_eq!(first, [None, Some(exists("two"))]);
         let again = pilots.register_call("service_admin", call(&["one", "two"])).await.unwrap();
         assert_eq!(again, first);
         let other = pilots.register_call("service_admin", call(&["three"])).await.unwrap_err();
@@ -114,26 +114,24 @@ on_both_backends! {
 
     async fn what_does_not_fit_is_named(db: TestDatabase) {
         let pilots = Pilots::start(db).await;
-        let wrong = |change: fn(&mut pb::RegisterPilotsRequest)| {
+        let wrong: Wrong<pb::RegisterPilotsRequest> = vec![
+            (|r| r.pilots[0].pilot_stamp = "x".repeat(33), "pilots[0].pilot_stamp"),
+            (|r| r.pilots[0].pilot_stamp = String::new(), "pilots[0].pilot_stamp"),
+            (|r| r.pilots.push(pilot("a", "alpha")), "pilots[1].pilot_stamp"),
+            (|r| r.pilots[0].vo = String::new(), "pilots[0].vo"),
+            (|r| r.pilots[0].grid_type = "x".repeat(33), "pilots[0].grid_type"),
+            (|r| r.pilots[0].grid_site = "x".repeat(129), "pilots[0].grid_site"),
+            (|r| r.pilots[0].destination_site = "x".repeat(129), "pilots[0].destination_site"),
+            (|r| r.pilots[0].pilot_reference = "x".repeat(256), "pilots[0].pilot_reference"),
+            (|r| r.pilots[0].status = 99, "pilots[0].status"),
+            (|r| r.request_id = "x".repeat(65), "request_id"),
+            (|r| r.secret_lifetime = Some(prost_types::Duration::default()), "secret_lifetime"),
+        ];
+        for (change, field) in wrong {
             let mut request =
                 pb::RegisterPilotsRequest { pilots: vec![pilot("a", "alpha")], ..Default::default() };
             change(&mut request);
-            pilots.register_call("service_admin", request)
-        };
-        for (request, field) in [
-            (wrong(|r| r.pilots[0].pilot_stamp = "x".repeat(33)), "pilots[0].pilot_stamp"),
-            (wrong(|r| r.pilots[0].pilot_stamp = String::new()), "pilots[0].pilot_stamp"),
-            (wrong(|r| r.pilots.push(pilot("a", "alpha"))), "pilots[1].pilot_stamp"),
-            (wrong(|r| r.pilots[0].vo = String::new()), "pilots[0].vo"),
-            (wrong(|r| r.pilots[0].grid_type = "x".repeat(33)), "pilots[0].grid_type"),
-            (wrong(|r| r.pilots[0].grid_site = "x".repeat(129)), "pilots[0].grid_site"),
-            (wrong(|r| r.pilots[0].destination_site = "x".repeat(129)), "pilots[0].destination_site"),
-            (wrong(|r| r.pilots[0].pilot_reference = "x".repeat(256)), "pilots[0].pilot_reference"),
-            (wrong(|r| r.pilots[0].status = 99), "pilots[0].status"),
-            (wrong(|r| r.request_id = "x".repeat(65)), "request_id"),
-            (wrong(|r| r.secret_lifetime = Some(Default::default())), "secret_lifetime"),
-        ] {
-            let error = request.await.unwrap_err();
+            let error = pilots.register_call("service_admin", request).await.unwrap_err();
             assert_eq!(error.code(), Code::InvalidArgument, "{field}");
             assert!(error.message().starts_with(&format!("{field}: ")), "{field}: {}", error.message());
         }
