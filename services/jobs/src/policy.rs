@@ -206,7 +206,8 @@ pub async fn announce_sandbox(
 ) -> Result<AnnounceSandbox> {
     if let Identity::User(user) = identity {
         let is_pilot = deps.generic_pilots_manage_vo_jobs && user.has_property(GENERIC_PILOT);
-        if !user.has_property(NORMAL_USER) && !(is_pilot && job.is_some()) {
+        let allowed = user.has_property(NORMAL_USER) || (is_pilot && job.is_some());
+        if !allowed {
             return Err(Error::Forbidden);
         }
     }

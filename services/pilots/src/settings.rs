@@ -188,7 +188,9 @@ impl Resolve for PilotsArgs {
                 .and_then(|url| problems.check(DATABASE, url.expose().trim().parse()))
                 .map(Some),
         };
-        let credentials = self.credentials.resolve_if(enabled != Some(false), environment, problems);
+        // without pilots nothing of theirs has to be right
+        let has_pilots = enabled != Some(false);
+        let credentials = if has_pilots { self.credentials.resolve(environment, problems) } else { None };
         let stalled_after =
             days(problems, "DIRACX_SERVICE_PILOTS_STALLED_AFTER_DAYS", &self.pilots_stalled_after_days);
         let retention = days(problems, "DIRACX_SERVICE_PILOTS_RETENTION_DAYS", &self.pilots_retention_days);
@@ -203,7 +205,7 @@ impl Resolve for PilotsArgs {
             retention: retention?,
             aborted_retention: aborted_retention?,
         };
-        Some(PilotsSettings { database: database?, lives, credentials: credentials? })
+        Some(PilotsSettings { database: database?, lives, credentials })
     }
 }
 

@@ -37,12 +37,11 @@ pub(super) async fn append_pilot_log(
     loop {
         let message = Deadline::after(SILENCE).enforce(messages.next()).await;
         let Some(message) = message.ok_or_else(|| to_status(DeadlinePassed))?.transpose()? else { break };
-        let permit = match appending.take() {
-            Some((permit, _)) => permit,
-            None => {
-                let stamp = pilot::stamp("pilot_stamp", message.pilot_stamp).map_err(to_status)?;
-                policy::append_log(&identity, stamp).map_err(to_status)?
-            }
+        let permit = if let Some((permit, _)) = appending.take() {
+            permit
+        } else {
+            let stamp = pilot::stamp("pilot_stamp", message.pilot_stamp).map_err(to_status)?;
+            policy::append_log(&identity, stamp).map_err(to_status)?
         };
         let lines = read_lines(message.first_line, message.lines).map_err(to_status)?;
         let appended = log::append(deps, &permit, message.first_line, lines);

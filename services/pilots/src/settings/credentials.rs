@@ -91,18 +91,6 @@ impl CredentialSettings {
     }
 }
 
-impl CredentialArgs {
-    /// The settings; nothing if there are no pilots.
-    pub(super) fn resolve_if(
-        self,
-        enabled: bool,
-        environment: &Environment,
-        problems: &mut Problems,
-    ) -> Option<Option<CredentialSettings>> {
-        if enabled { self.resolve(environment, problems).map(Some) } else { Some(None) }
-    }
-}
-
 impl Resolve for CredentialArgs {
     type Settings = CredentialSettings;
 
