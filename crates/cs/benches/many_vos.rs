@@ -75,7 +75,7 @@ fn main() {
     println!(
         "first load: {:.0} ms, of which the document {:.0} ms; processor time {} ms",
         took.as_secs_f64() * 1e3,
-        (took - read).as_secs_f64() * 1e3,
+        took.saturating_sub(read).as_secs_f64() * 1e3,
         processor() - worked
     );
     println!(
@@ -97,8 +97,8 @@ fn main() {
         println!(
             "round {round}: YAML {:.0} ms, schema {:.0} ms, document {:.0} ms, all {:.0} ms",
             parsed.as_secs_f64() * 1e3,
-            (checked - parsed).as_secs_f64() * 1e3,
-            (all - checked).as_secs_f64() * 1e3,
+            checked.saturating_sub(parsed).as_secs_f64() * 1e3,
+            all.saturating_sub(checked).as_secs_f64() * 1e3,
             all.as_secs_f64() * 1e3
         );
     }
