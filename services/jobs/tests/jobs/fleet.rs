@@ -12,10 +12,12 @@ use diracx_proto::pilots::v1::{
 };
 use tonic::{Request, Response, Status};
 
+type Known = BTreeMap<i64, Vec<JobPilot>>;
+
 #[derive(Clone, Default)]
 pub(crate) struct Fleet {
     /// The pilots of jobs, the newest last; nothing while the service is away.
-    jobs: Arc<Mutex<Option<BTreeMap<i64, Vec<JobPilot>>>>>,
+    jobs: Arc<Mutex<Option<Known>>>,
 }
 
 impl Fleet {

@@ -350,7 +350,7 @@ on_both_backends! {
         let changes: [Change; 8] = [
             |request| request.count = -1,
             |request| request.count = 10_001,
-            |request| request.vo = "nowhere".to_owned(),
+            |request| "nowhere".clone_into(&mut request.vo),
             |request| request.max_uses = Some(-1),
             |request| request.lifetime = Some(diracx_proto::time::seconds(0)),
             |request| request.lifetime = Some(diracx_proto::time::seconds(i64::MAX)),

@@ -120,7 +120,7 @@ on_both_backends! {
         pilots.register(SVEN, "alpha", &["stamp1"]).await.unwrap();
         let refused = async |message: pb::AppendPilotLogRequest| pilots.appends(OURS, vec![message]).await.unwrap_err().message().to_owned();
         assert_eq!(refused(message(-1, &["a"])).await, "first_line: must not be less than 0");
-        assert_eq!(refused(message(0, &[""; 10_001])).await, "lines: are 10001, 10000 is the limit");
+        assert_eq!(refused(message(0, &vec![""; 10_001])).await, "lines: are 10001, 10000 is the limit");
         assert_eq!(refused(message(0, &["x".repeat(1 << 20).as_str(), "y"])).await, "lines: are larger than 1 MiB");
         let mut wrong = message(0, &["a"]);
         wrong.lines[0].component = "x".repeat(65);

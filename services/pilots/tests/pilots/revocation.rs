@@ -92,7 +92,7 @@ on_both_backends! {
             pilots.registers_at(stamp, vo, site).await;
         }
         let shared = |vo: &'static str| pilots.secret(move |request| {
-            request.vo = vo.to_owned();
+            vo.clone_into(&mut request.vo);
             request.max_uses = Some(0);
         });
         let (used, unused, betas) = (shared("alpha").await.secret, shared("alpha").await.secret, shared("beta").await.secret);
@@ -104,7 +104,7 @@ on_both_backends! {
         let elsewhere = pilots.works("good", &unused).await;
         let in_beta = pilots.works("other", &betas).await;
         let taken = pilots.revokes(SVEN, |request| {
-            request.vo = "alpha".to_owned();
+            "alpha".clone_into(&mut request.vo);
             request.grid_sites = vec!["Bad".to_owned()];
         });
         assert_eq!(taken.await.unwrap(), (2, 1), "the bound one and the used one, and one token");
@@ -126,7 +126,7 @@ on_both_backends! {
         let id = pilots.list(SVEN, "alpha").await.unwrap()[0].secret_id.clone();
         assert!(pilots.list(SVEN, "beta").await.unwrap().is_empty());
         let of_beta = pilots.revokes("component tasks", |request| {
-            request.vo = "beta".to_owned();
+            "beta".clone_into(&mut request.vo);
             request.secret_ids = vec![id];
             request.pilot_stamps = vec!["stamp1".to_owned()];
         });
