@@ -40,7 +40,7 @@ pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
         for (who, divisor) in CALLERS {
             let mut messages = vec![DynamicMessage::new(method.input())];
             messages.extend((0..rounds / divisor).map(|_| any(&mut dice, &method.input(), 0)));
-            if who == "admin" || who == "service_admin" {
+            if who == "admin" {
                 messages.extend(floods(&mut dice, &method.input(), 0));
             }
             let token = token(mesh, who, &path);

@@ -95,8 +95,14 @@ pub(super) async fn find(
     conn: &mut Conn,
     stamps: &BTreeSet<&PilotStamp>,
 ) -> DbResult<BTreeMap<PilotStamp, i64>> {
+    let stamps = &possible(stamps);
     let noted = noted(conn, stamps).await?;
     holders(conn, stamps, &noted).await
+}
+
+/// Those that can be stamps at all: a text of megabytes is nobody's, and would be too much for a statement.
+pub(super) fn possible<'s>(stamps: &BTreeSet<&'s PilotStamp>) -> BTreeSet<&'s PilotStamp> {
+    stamps.iter().copied().filter(|stamp| stamp.as_str().parse::<PilotStamp>().is_ok()).collect()
 }
 
 /// Notes who has stamps.

@@ -1,9 +1,6 @@
 //! Pilots are forgotten.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use std::{collections::BTreeMap, sync::Arc};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -74,7 +71,7 @@ async fn forget(
     forced: bool,
 ) -> Result<BTreeMap<PilotStamp, StoredStatus>> {
     let conn = tx.on(PILOT_AGENTS_DB).await?;
-    let stamps: BTreeSet<&PilotStamp> = stamps.iter().collect();
+    let stamps = stamp::possible(&stamps.iter().collect());
     let ids: Vec<i64> = pilot::with_stamps(conn, &stamps).await?.into_values().flatten().collect();
     let mut pilots = pilot::lock(conn, &ids).await?;
     let mut kept = BTreeMap::new();
