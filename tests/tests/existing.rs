@@ -338,7 +338,7 @@ impl Installation {
     }
 
     async fn a_job_is_removed_with_all_that_belongs_to_it(&self) {
-        let request = self.as_administrator(RemoveJobsRequest { job_ids: vec![104], ..Default::default() });
+        let request = self.as_administrator(RemoveJobsRequest { job_ids: vec![104] });
         self.jobs_service().await.remove_jobs(request).await.expect("outcomes");
         let database = &self.mesh.database;
         let tables = [

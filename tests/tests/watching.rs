@@ -53,7 +53,7 @@ on_both_forms! {
         end(&mesh, jobs[0]).await;
         let mut last = JobStatus::Received;
         while let Some(message) = stream.message().await.expect("a message") {
-            last = message.events.last().map_or(last, |event| event.status());
+            last = message.events.last().map_or(last, diracx_proto::jobs::v1::JobEvent::status);
         }
         assert_eq!(last, JobStatus::Done, "the stream ends with the job");
     }
