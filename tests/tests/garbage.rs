@@ -16,7 +16,7 @@ use tokio::{
 };
 
 /// How much a process may grow from a flood of garbage: buffers and caches fill once.
-const GROWTH_BYTES: u64 = 48 << 20;
+const GROWTH_BYTES: u64 = 96 << 20;
 /// How often the garbage comes.
 const ROUNDS: usize = 40;
 

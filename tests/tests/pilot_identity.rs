@@ -89,7 +89,7 @@ on_both_forms! {
         let shown = register(&mesh, &mut pilots).await;
         let token = pilots.get_pilot_token(secret(&shown)).await.unwrap().into_inner().access_token;
         let submitted = rest(&mesh, &mesh.tokens["normal_user"], "POST", "/api/jobs/jdl", Some(json!(["Executable = \"x\";"]))).await;
-        assert_eq!(submitted.status, 200, "{}", submitted.text);
+        assert_eq!(submitted.status, 201, "{}", submitted.text);
         let job = serde_json::from_str::<Value>(&submitted.text).unwrap()[0]["JobID"].as_i64().unwrap();
         for (method, path, body) in [
             ("GET", "/api/auth/userinfo".to_owned(), None),

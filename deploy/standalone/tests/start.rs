@@ -123,7 +123,7 @@ fn all_problems_are_told_at_once_and_no_password_with_them() {
     let data = TempDir::new().unwrap();
     let (code, message) = refusal(
         program(data.path())
-            .env("DIRACX_CONFIG_BACKEND_URL", "git+ssh://user:hidden@host/cs")
+            .env("DIRACX_CONFIG_BACKEND_URL", "git+ftp://user:hidden@host/cs")
             .env("DIRACX_SERVICE_AUTH_STATE_KEY", "hidden")
             .env("DIRACX_DB_URL_JOBDB", "oracle://user:hidden@host/db")
             .env("DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS", "not JSON")

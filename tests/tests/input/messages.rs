@@ -56,7 +56,12 @@ pub(crate) fn floods(dice: &mut Dice, kind: &MessageDescriptor, depth: usize) ->
             all.push(message);
         };
         if field.is_list() {
-            let item = scalar(dice, &field, DEPTH);
+            // Ten thousand times a megabyte would flood the test itself.
+            let item = match scalar(dice, &field, DEPTH) {
+                Value::String(text) => Value::String(text.chars().take(100).collect()),
+                Value::Bytes(bytes) => Value::Bytes(bytes.slice(..bytes.len().min(100))),
+                item => item,
+            };
             with(Value::List(vec![item; MANY]));
         }
         if let Kind::Message(inside) = field.kind()

@@ -60,7 +60,7 @@ on_both_forms! {
 
     async fn large_sandboxes_stream_through_and_memory_does_not_grow_with_them(mesh: Mesh) {
         const MIB: u64 = 1 << 20;
-        let bytes: Vec<u8> = (0..30 << 20).map(|i: u32| u8::try_from(i % 95 + 32).unwrap()).collect();
+        let bytes: Vec<u8> = (0..60 << 20).map(|i: u32| u8::try_from(i % 95 + 32).unwrap()).collect();
         let small = announce(&mesh, b"the bytes").await;
         let (url, fields) = (small["url"].as_str().unwrap(), &small["fields"]);
         assert_eq!(post(url, form(fields, b"the bytes")).await.status, 204);
@@ -80,7 +80,8 @@ on_both_forms! {
         assert!(announce(&mesh, b"others").await["url"].is_string(), "it never came");
         for (process, (before, after)) in mesh.processes.iter().zip(before.into_iter().zip(peaks())) {
             let grown = after - before;
-            assert!(grown < 16 * MIB, "{} has grown by {} MiB", process.name, grown / MIB);
+            // What the allocator has not given back yet counts, too.
+            assert!(grown < 40 * MIB, "{} has grown by {} MiB", process.name, grown / MIB);
         }
     }
 }
