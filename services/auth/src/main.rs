@@ -11,7 +11,7 @@ use diracx_auth::{
 use diracx_client::ConfigFollower;
 use diracx_core::{Clock, SystemClock};
 use diracx_proto::FILE_DESCRIPTOR_SET;
-use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
+use diracx_server::{Readiness, Stack, run_process, shutdown_signal, telemetry::Metrics};
 
 /// Faster than the system's where many threads make small things, and for SQLite as well.
 #[global_allocator]
@@ -21,25 +21,7 @@ fn main() -> ExitCode {
     if let Some(chore) = Chore::asked_for(std::env::args_os()) {
         return do_chore(chore);
     }
-    let settings = match parse_settings::<Args>() {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
-    let metrics = telemetry::Metrics::default();
-    let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
-        let _inside = runtime.enter();
-        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &metrics)?;
-        let result = runtime.block_on(run(settings, metrics));
-        guard.shutdown();
-        result
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("diracx-auth: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    run_process::<Args, _, _>(|settings| &settings.telemetry, run)
 }
 
 #[expect(clippy::print_stdout, reason = "whoever does a chore wants to read that it is done")]
@@ -57,7 +39,7 @@ fn do_chore(chore: Result<Chore, clap::Error>) -> ExitCode {
     }
 }
 
-async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
+async fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let db = AuthDb::open(&settings.db_url, settings.db_connections).await.context("AuthDB")?;
     let token = settings.token.minter(clock.clone())?.component(COMPONENT);

@@ -2,7 +2,6 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use anyhow::Context;
 use diracx_client::{Caller, ConfigFollower};
 use diracx_core::{Clock, SystemClock};
 use diracx_jobs::{
@@ -11,9 +10,7 @@ use diracx_jobs::{
     settings::{Args, Settings},
 };
 use diracx_proto::FILE_DESCRIPTOR_SET;
-use diracx_server::{
-    Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry, token::OwnToken,
-};
+use diracx_server::{Readiness, Stack, run_process, shutdown_signal, telemetry::Metrics, token::OwnToken};
 
 /// The name of this component in its tokens.
 const COMPONENT: &str = "jobs";
@@ -23,28 +20,10 @@ const COMPONENT: &str = "jobs";
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let settings = match parse_settings::<Args>() {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
-    let metrics = telemetry::Metrics::default();
-    let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
-        let _inside = runtime.enter();
-        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &metrics)?;
-        let result = runtime.block_on(run(settings, metrics));
-        guard.shutdown();
-        result
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("diracx-jobs: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    run_process::<Args, _, _>(|settings| &settings.telemetry, run)
 }
 
-async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
+async fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let auth = settings.auth_service.connect(None)?;
     let verifier =

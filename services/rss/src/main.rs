@@ -9,35 +9,17 @@ use diracx_rss::{
     Deps,
     settings::{Args, Settings},
 };
-use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
+use diracx_server::{Readiness, Stack, run_process, shutdown_signal, telemetry::Metrics};
 
 /// Faster than the system's where many threads make small things, and for SQLite as well.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    let settings = match parse_settings::<Args>() {
-        Ok(settings) => settings,
-        Err(code) => return code,
-    };
-    let metrics = telemetry::Metrics::default();
-    let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
-        let _inside = runtime.enter();
-        let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &metrics)?;
-        let result = runtime.block_on(run(settings, metrics));
-        guard.shutdown();
-        result
-    });
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("diracx-rss: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    run_process::<Args, _, _>(|settings| &settings.telemetry, run)
 }
 
-async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
+async fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let auth = settings.auth_service.connect(None)?;
     let verifier = settings.token.verifier(Arc::new(diracx_client::published_keys(auth)), clock.clone());

@@ -3,7 +3,7 @@
 //! A process describes its settings as a `clap` struct of *raw* values (text, flags), made of the
 //! groups here and its own, and says by [`Resolve`] what they mean. `clap` would stop at the first value
 //! it dislikes; raw values always parse, and `resolve` notes every problem in [`Problems`], so that
-//! [`parse_settings`] can print them all at once and end with exit code 64, before a port is bound.
+//! [`run_process`](crate::run_process) can print them all at once and end with exit code 64, before a port is bound.
 //!
 //! ```
 //! use diracx_server::settings::{Environment, Problems, Resolve, TokenArgs, TokenSettings};
@@ -43,7 +43,7 @@ mod tokens;
 
 pub use environment::{DotenvError, Environment};
 pub use groups::{ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings};
-pub use parse::{EXIT_USAGE, Failure, parse_settings, parse_settings_from};
+pub use parse::{EXIT_USAGE, Failure, parse_settings_from};
 pub use problems::{Problems, boolean};
 pub use secret::Secret;
 pub use tokens::{ComponentArgs, TokenArgs, TokenSettings, TrustArgs, TrustSettings};

@@ -40,12 +40,6 @@ impl Failure {
     }
 }
 
-/// The settings of this process; else the problems are printed and the exit code for `main` is given.
-pub fn parse_settings<A: Parser + Resolve>() -> Result<A::Settings, ExitCode> {
-    let (environment, problems) = Environment::load();
-    parse_settings_from::<A>(std::env::args_os(), &environment, problems).map_err(|failure| failure.report())
-}
-
 /// The settings from these arguments and this environment, in place of the process's own.
 /// `dotenv_problems` are those that reading the environment found.
 pub fn parse_settings_from<A: Parser + Resolve>(
