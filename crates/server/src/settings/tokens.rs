@@ -18,24 +18,16 @@ const ISSUER: &str = "DIRACX_SERVICE_AUTH_TOKEN_ISSUER";
 const ALGORITHMS: &str = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS";
 const COMPONENT_KEY: &str = "DIRACX_COMPONENT_KEY";
 
-/// Whose tokens are believed, and with which keys our own are signed.
+/// What the key store is to the auth service.
+const KEYSTORE_HELP: &str =
+    "The key store: a JWK set with private keys, as a path, a file:// URL, or inline JSON. Required";
+
+/// Whose tokens are believed, and with which keys our own are signed: [`TrustArgs`] with a key store.
 #[derive(Debug, Clone, clap::Args)]
-#[command(next_help_heading = "Tokens")]
+#[command(mut_arg("token_keystore", |keystore| keystore.help(KEYSTORE_HELP)))]
 pub struct TokenArgs {
-    /// The key store: a JWK set with private keys, as a path, a file:// URL, or inline JSON. Required.
-    #[arg(long, env = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", hide_env_values = true, value_name = "JWKS")]
-    pub token_keystore: Option<Secret>,
-    /// The issuer that tokens name, compared letter by letter. Required.
-    #[arg(long, env = "DIRACX_SERVICE_AUTH_TOKEN_ISSUER", value_name = "URL")]
-    pub token_issuer: Option<String>,
-    /// The signature algorithms that are allowed, as a JSON list of Ed25519, RS256, ES256.
-    #[arg(
-        long,
-        env = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS",
-        default_value = r#"["RS256","Ed25519"]"#,
-        value_name = "JSON"
-    )]
-    pub token_allowed_algorithms: String,
+    #[command(flatten)]
+    trust: TrustArgs,
 }
 
 /// See [`TokenArgs`].
@@ -75,16 +67,10 @@ impl Resolve for TokenArgs {
     type Settings = TokenSettings;
 
     fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<TokenSettings> {
-        let given = self.token_keystore.as_ref().is_some_and(|keystore| !keystore.expose().trim().is_empty());
-        if !given {
+        if !self.trust.has_keystore() {
             problems.note(KEYSTORE, "is required");
         }
-        let trust = TrustArgs {
-            token_keystore: self.token_keystore,
-            token_issuer: self.token_issuer,
-            token_allowed_algorithms: self.token_allowed_algorithms,
-        };
-        let TrustSettings { keys, issuer, algorithms } = trust.resolve(environment, problems)?;
+        let TrustSettings { keys, issuer, algorithms } = self.trust.resolve(environment, problems)?;
         Some(TokenSettings { keys: keys?, issuer, algorithms })
     }
 }
@@ -132,11 +118,17 @@ impl TrustSettings {
     }
 }
 
+impl TrustArgs {
+    fn has_keystore(&self) -> bool {
+        self.token_keystore.as_ref().is_some_and(|keystore| !keystore.expose().trim().is_empty())
+    }
+}
+
 impl Resolve for TrustArgs {
     type Settings = TrustSettings;
 
     fn resolve(self, _: &Environment, problems: &mut Problems) -> Option<TrustSettings> {
-        let keystore = self.token_keystore.filter(|keystore| !keystore.expose().trim().is_empty());
+        let keystore = if self.has_keystore() { self.token_keystore } else { None };
         // without algorithms nothing can be said about keys but whether they can be read
         let readable = match keystore {
             None => Some(None),
