@@ -5,7 +5,9 @@ use std::{fmt::Display, process::ExitCode};
 use clap::Parser;
 
 use crate::{
-    settings::{Environment, Resolve, TelemetrySettings, parse_settings_from},
+    settings::{
+        Environment, Resolve, TelemetrySettings, parse_settings_from, warn_of_settings_without_effect,
+    },
     status::chain,
     telemetry::{self, Metrics},
 };
@@ -29,7 +31,10 @@ where
         Err(failure) => return failure.report(),
     };
     let logs = telemetry(&settings).clone();
-    let ended = with_telemetry(&logs, |metrics| run(settings, metrics));
+    let ended = with_telemetry(&logs, |metrics| {
+        warn_of_settings_without_effect(&environment);
+        run(settings, metrics)
+    });
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

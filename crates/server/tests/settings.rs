@@ -4,7 +4,7 @@
 
 use diracx_server::settings::{
     Environment, Failure, Problems, Resolve, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
-    TokenArgs, TokenSettings, boolean, parse_settings_from,
+    TokenArgs, TokenSettings, boolean, parse_settings_from, settings_without_effect,
 };
 use diracx_server::token::{Algorithm, KeyKind, rotate_key};
 
@@ -218,4 +218,34 @@ fn yes_and_no_are_written_as_diracx_takes_them() {
     for neither in ["", "2", "maybe", "truefalse"] {
         assert!(boolean(neither).is_err(), "{neither}");
     }
+}
+
+#[test]
+fn settings_of_diracx_that_do_nothing_here_are_told() {
+    let told = |variables: &[(&str, &str)]| {
+        let variables = variables.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+        settings_without_effect(&Environment::from_variables(variables).0)
+    };
+    assert_eq!(
+        told(&[("DIRACX_SERVICE_JOBS_ENABLED", "true"), ("DIRACX_DB_URL_JOBDB", "sqlite:///jobs.db")]),
+        [""; 0]
+    );
+    let sentences = told(&[
+        ("DIRACX_OS_DB_JOBPARAMETERSDB", "{}"),
+        ("DIRACX_TASKS_DUMMY_JOB_EXECUTOR_INTERVAL_SECONDS", "10"),
+        ("diracx_service_health_enabled", "0"),
+    ]);
+    let names: Vec<_> = sentences.iter().filter_map(|sentence| sentence.split_whitespace().next()).collect();
+    assert_eq!(
+        names,
+        [
+            "DIRACX_OS_DB_JOBPARAMETERSDB",
+            "DIRACX_TASKS_DUMMY_JOB_EXECUTOR_INTERVAL_SECONDS",
+            "DIRACX_SERVICE_HEALTH_ENABLED"
+        ]
+    );
+    assert_eq!(
+        sentences[0],
+        "DIRACX_OS_DB_JOBPARAMETERSDB is set and has no effect: job parameters are kept in JobDB"
+    );
 }

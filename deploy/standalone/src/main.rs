@@ -3,7 +3,7 @@
 use std::{io::Write, process::ExitCode};
 
 use diracx_server::{
-    settings::EXIT_USAGE,
+    settings::{EXIT_USAGE, warn_of_settings_without_effect},
     shutdown_signal,
     telemetry::{self, Metrics},
 };
@@ -37,6 +37,7 @@ fn start() -> Result<(), StartError> {
     let runtime = tokio::runtime::Runtime::new().map_err(anyhow::Error::from)?;
     let _inside = runtime.enter();
     let guard = telemetry::init(&settings.log, &settings.otel, &metrics).map_err(anyhow::Error::from)?;
+    warn_of_settings_without_effect(&given.environment);
     let result = runtime.block_on(run(&given, metrics));
     guard.shutdown();
     result

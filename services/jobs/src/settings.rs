@@ -124,19 +124,11 @@ pub struct JobsSettings {
     pub generic_pilots_manage_vo_jobs: bool,
     /// Where sandboxes are kept.
     pub sandboxes: SandboxSettings,
-    /// Whether the environment names an OpenSearch for job parameters, as DiracX needs one.
-    pub names_open_search: bool,
 }
-
-/// Where DiracX keeps job parameters; ours are in JobDB.
-const OPEN_SEARCH: &str = "DIRACX_OS_DB_JOBPARAMETERSDB";
 
 impl JobsSettings {
     /// Opens the databases, after creating missing tables if that is wanted.
     pub async fn open_store(&self) -> Result<Arc<dyn JobStore>> {
-        if self.names_open_search {
-            tracing::warn!("{OPEN_SEARCH} is set and not used: job parameters are kept in JobDB");
-        }
         if self.migrate {
             store::migrate(&self.databases).await?;
         }
@@ -196,7 +188,6 @@ impl Resolve for JobsArgs {
             most_jobs_at_once: most_jobs_at_once?,
             generic_pilots_manage_vo_jobs: generic_pilots_manage_vo_jobs?,
             sandboxes: sandboxes?,
-            names_open_search: environment.get(OPEN_SEARCH).is_some(),
         })
     }
 }

@@ -40,6 +40,7 @@ mod parse;
 mod problems;
 mod secret;
 mod tokens;
+mod without_effect;
 
 pub use environment::{DotenvError, Environment};
 pub use groups::{ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings};
@@ -47,6 +48,7 @@ pub use parse::{EXIT_USAGE, Failure, parse_settings_from};
 pub use problems::{Problems, boolean};
 pub use secret::Secret;
 pub use tokens::{ComponentArgs, TokenArgs, TokenSettings, TrustArgs, TrustSettings};
+pub use without_effect::{settings_without_effect, warn_of_settings_without_effect};
 
 /// Raw values that can be given a meaning.
 pub trait Resolve {
