@@ -206,10 +206,11 @@ fn mariadb_answers(port: u16) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::skips::is_here;
 
     #[test]
     fn a_private_redis_answers_and_is_gone_afterwards() {
-        if find("redis-server").is_none() {
+        if !is_here("redis-server") {
             return;
         }
         let mut databases = Databases::default();
@@ -221,7 +222,7 @@ mod tests {
 
     #[test]
     fn a_private_mariadb_answers_and_is_gone_afterwards() {
-        if find("mariadbd").is_none() {
+        if !is_here("mariadbd") {
             return;
         }
         let mut databases = Databases::default();

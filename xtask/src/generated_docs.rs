@@ -5,7 +5,7 @@ use std::{fmt::Write as _, path::PathBuf, process::Command};
 
 use anyhow::{Context as _, Result, bail};
 
-use crate::shell::{cargo, read, root, run};
+use crate::shell::{WRITE_DOCS, cargo, read, root, run};
 
 /// The processes an administrator runs, in the order of the document.
 const PROCESSES: &[&str] = &[
@@ -47,11 +47,11 @@ pub(crate) fn write() -> Result<()> {
         std::fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
         println!("  wrote {}", path.display());
     }
-    run(tests().env("DIRACX_WRITE_DOCS", "true"))
+    run(tests().env(WRITE_DOCS, "true"))
 }
 
-/// The tests that write `docs/reference/access.md`, `job-status.md` and `pilot-status.md`, or compare them. They need the services, which
-/// this program had better not be built with.
+/// The tests that write `docs/reference/access.md`, `job-status.md` and `pilot-status.md`, or compare them. They need
+/// the services, which this program had better not be built with.
 fn tests() -> Command {
     let mut command = cargo();
     command.args([
@@ -79,7 +79,7 @@ pub(crate) fn check() -> Result<()> {
     if !stale.is_empty() {
         bail!("{}; `cargo xtask docs` writes them anew", stale.join("; "));
     }
-    run(tests().env_remove("DIRACX_WRITE_DOCS"))
+    run(&mut tests())
 }
 
 fn documents() -> Result<[(&'static str, String); 2]> {

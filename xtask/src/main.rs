@@ -16,6 +16,7 @@ mod http;
 mod login;
 mod report;
 mod shell;
+mod skips;
 mod steps;
 mod tools;
 
@@ -41,7 +42,7 @@ enum Chore {
     Test(steps::Arguments),
     /// Run the whole mesh once: log in, submit the jobs of examples/, wait, show the table
     Demo(demo::Arguments),
-    /// Print which crate uses which, and fail when that is not what ARCHITECTURE.md promises
+    /// Print which crate uses which, and fail when that is not the table of xtask/src/dependencies.rs
     CheckDeps,
     /// Write docs/reference/ anew: settings and commands from the programs' help, access by trying
     Docs,

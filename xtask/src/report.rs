@@ -18,6 +18,7 @@ pub(crate) struct Report {
     passed: Vec<String>,
     failed: Vec<String>,
     skipped: Vec<String>,
+    skipped_tests: Vec<String>,
 }
 
 impl Report {
@@ -48,10 +49,15 @@ impl Report {
         self.passed.iter().any(|passed| passed == name)
     }
 
+    /// Tests that went without a tool, within a step that passed all the same.
+    pub(crate) fn skipped_tests(&mut self, which: impl IntoIterator<Item = String>) {
+        self.skipped_tests.extend(which);
+    }
+
     /// Prints what failed and what was skipped, then the counts as the last line. Did all go well?
     pub(crate) fn finish(self) -> bool {
         println!();
-        for name in &self.skipped {
+        for name in self.skipped_tests.iter().chain(&self.skipped) {
             println!("skipped: {name}");
         }
         for name in &self.failed {

@@ -8,6 +8,9 @@ use std::{
 
 use anyhow::{Context as _, Result, bail};
 
+/// Tells the tests behind `docs/reference/` to write it instead of comparing it.
+pub(crate) const WRITE_DOCS: &str = "DIRACX_WRITE_DOCS";
+
 /// The root of the repository.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().map(Path::to_path_buf).unwrap_or_default()
@@ -27,6 +30,8 @@ pub(crate) fn in_ci() -> bool {
 pub(crate) fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     command.current_dir(root());
+    // Tests that would write documents had better compare them, unless `cargo xtask docs` says otherwise.
+    command.env_remove(WRITE_DOCS);
     forget_ourselves(&mut command);
     command
 }

@@ -3,14 +3,15 @@
 mod login_tools;
 mod python_clients;
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 
 use crate::{
     databases::{self, Databases},
     dependencies,
     generated_docs::{self, PROGRAMS},
     report::{Ended, Report},
-    shell::{self, cargo, in_ci, program, root},
+    shell::{self, cargo, in_ci, program},
+    skips::Skips,
     tools::{self, Tool},
 };
 
@@ -29,7 +30,7 @@ enum Step {
     Format,
     /// The table of who uses whom
     Dependencies,
-    /// buf lint
+    /// buf lint, buf format, and buf breaking against the last release
     Proto,
     /// cargo-deny: licences, banned crates, sources
     Deny,
@@ -53,7 +54,7 @@ pub(crate) fn run(arguments: &Arguments) -> bool {
         match step {
             Step::Format => report.step("format", || cargo_step(&["fmt", "--all", "--check", "--", "-l"])),
             Step::Dependencies => report.step("dependencies", || done(dependencies::check())),
-            Step::Proto => report.step("proto", lint_protos),
+            Step::Proto => report.step("proto", check_protos),
             Step::Deny => report.step("deny", deny),
             Step::Clippy => report.step("clippy", || {
                 cargo_step(&["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
@@ -76,20 +77,31 @@ fn done(outcome: Result<()>) -> Result<Ended> {
     outcome.map(|()| Ended::Passed)
 }
 
-fn lint_protos() -> Result<Ended> {
-    let Some(directory) =
-        ["proto", "."].map(|path| root().join(path)).into_iter().find(|path| path.join("buf.yaml").is_file())
-    else {
-        bail!("there is no buf.yaml");
+fn check_protos() -> Result<Ended> {
+    let buf = match tools::buf()? {
+        Tool::At(buf) => buf,
+        Tool::Missing(how) => return Ok(Ended::Skipped(how)),
     };
-    match tools::buf()? {
-        Tool::At(buf) => done(shell::run(program(buf).current_dir(directory).arg("lint"))),
-        Tool::Missing(how) => Ok(Ended::Skipped(how)),
+    shell::run(program(&buf).arg("lint"))?;
+    shell::run(program(&buf).args(["format", "--diff", "--exit-code"]))?;
+    match last_release() {
+        Some(release) => shell::run(program(&buf).args(["breaking", "--against", &release]))?,
+        None => println!("  no release is tagged, so there is nothing that could break"),
     }
+    Ok(Ended::Passed)
+}
+
+/// The newest tag below us, as buf takes it.
+fn last_release() -> Option<String> {
+    let git = |arguments: &[&str]| shell::read(program("git").args(arguments)).ok();
+    let tag = git(&["describe", "--tags", "--abbrev=0"])?;
+    // In a work tree of its own `.git` is not the repository.
+    let repository = git(&["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+    Some(format!("{}#tag={}", repository.trim(), tag.trim()))
 }
 
 fn deny() -> Result<Ended> {
-    println!("  advisories are left out: their database is not reachable from the build machines");
+    println!("  advisories are left out here; run `cargo deny check advisories` where the network allows it");
     match tools::cargo_deny()? {
         Tool::At(deny) => {
             let arguments =
@@ -111,6 +123,11 @@ fn test(report: &mut Report) {
     if report.has_passed("programs") {
         environment.push(("DIRACX_TEST_PROGRAMS_ARE_BUILT", "true".to_owned()));
     }
+    let skips = match Skips::new() {
+        Ok(skips) => skips,
+        Err(error) => return report.step("tests", || Err(error)),
+    };
+    environment.extend(skips.environment(|step| report.has_passed(step)));
     let no_mariadb = !environment.iter().any(|(name, _)| *name == databases::MYSQL_URL);
     report.step("tests", || {
         let mut command = cargo();
@@ -125,6 +142,9 @@ fn test(report: &mut Report) {
                 "--profile",
                 profile,
             ]);
+            if no_mariadb {
+                command.args(["-E", "not test(mariadb)"]);
+            }
         } else {
             println!("  cargo-nextest is not here; cargo test runs the same tests");
             command.args(["test", "--workspace", "--locked", "--no-fail-fast", "--lib", "--bins", "--tests"]);
@@ -134,6 +154,10 @@ fn test(report: &mut Report) {
         }
         done(shell::run(command.envs(environment.iter().cloned())))
     });
+    report.skipped_tests(skips.summary());
+    if no_mariadb {
+        report.skipped_tests(["all tests with mariadb in their names".to_owned()]);
+    }
     report.step("documentation examples", || {
         done(shell::run(
             cargo()
