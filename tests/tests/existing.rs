@@ -52,12 +52,12 @@ struct Installation {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_diracx_is_adopted_and_served() {
+async fn a_database_of_diracx_is_adopted_and_served_on_mariadb() {
     adopt_and_serve("diracx", JOBS.to_vec()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_dirac_is_adopted_and_served() {
+async fn a_database_of_dirac_is_adopted_and_served_on_mariadb() {
     adopt_and_serve("dirac", [&JOBS[..], &[BEYOND_SIGNED]].concat()).await;
 }
 

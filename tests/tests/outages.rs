@@ -97,7 +97,7 @@ impl Cuttable {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn jobs_are_submitted_and_found_without_task_queues_and_sandboxes() {
+async fn jobs_are_submitted_and_found_without_task_queues_and_sandboxes_on_mariadb() {
     let cuttable = Cuttable::start().await;
     for name in ["TASKQUEUEDB", "SANDBOXMETADATADB"] {
         cuttable.proxies[name].cut();
@@ -120,7 +120,7 @@ async fn jobs_are_submitted_and_found_without_task_queues_and_sandboxes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_history_a_job_neither_comes_into_being_nor_moves() {
+async fn without_its_history_a_job_neither_comes_into_being_nor_moves_on_mariadb() {
     let cuttable = Cuttable::start().await;
     cuttable.proxies["JOBLOGGINGDB"].cut();
     cuttable.readiness(false).await;
@@ -137,7 +137,7 @@ async fn without_its_history_a_job_neither_comes_into_being_nor_moves() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn without_its_jobs_the_service_says_so_and_recovers() {
+async fn without_its_jobs_the_service_says_so_and_recovers_on_mariadb() {
     let cuttable = Cuttable::start().await;
     cuttable.proxies["JOBDB"].cut();
     cuttable.readiness(false).await;

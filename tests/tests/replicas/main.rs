@@ -30,7 +30,7 @@ const RESTLESS: usize = 6;
 const MOST_RESCHEDULINGS: usize = 2;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn two_replicas_and_64_clients_lose_nothing() {
+async fn two_replicas_and_64_clients_lose_nothing_on_mariadb() {
     let mut mesh = Mesh::start(Form::Standalone, Store::MariaDb).await.expect("a mesh");
     let replica = mesh.replica().await.expect("a replica");
     let bases = [mesh.base.clone(), replica];

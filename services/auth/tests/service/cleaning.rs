@@ -143,7 +143,7 @@ async fn partitions(conn: &mut AsyncMysqlConnection) -> Vec<String> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_new_table_is_divided_by_months_and_kept_a_year_ahead() {
+async fn a_new_table_is_divided_by_months_and_kept_a_year_ahead_on_mariadb() {
     let world = World::on(TestDatabase::mariadb()).await;
     let mut conn = connect(&world.url).await;
     let before = partitions(&mut conn).await;
@@ -183,7 +183,7 @@ INSERT INTO `RefreshTokens` VALUES
 ";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_partitions_that_diracx_made_are_kept_and_looked_after() {
+async fn the_partitions_that_diracx_made_are_kept_and_looked_after_on_mariadb() {
     let place = TestDatabase::mariadb();
     let mut conn = connect(&place.url("AuthDB").await).await;
     conn.batch_execute(DIRACX).await.unwrap();
@@ -212,7 +212,7 @@ async fn the_partitions_that_diracx_made_are_kept_and_looked_after() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_table_with_rows_and_without_partitions_is_left_as_it_is_and_cleaned_row_by_row() {
+async fn a_table_with_rows_and_without_partitions_is_left_as_it_is_and_cleaned_row_by_row_on_mariadb() {
     let place = TestDatabase::mariadb();
     let mut conn = connect(&place.url("AuthDB").await).await;
     let plain = DIRACX.split("ALTER TABLE").next().unwrap().to_owned();

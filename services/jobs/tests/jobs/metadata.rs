@@ -50,7 +50,7 @@ async fn columns(jobs: &Jobs, job: i64, columns: &[&str]) -> Vec<String> {
 
 /// In DIRAC's own table numbers are unsigned, and a foreign key must be, too.
 #[tokio::test(flavor = "multi_thread")]
-async fn parameters_find_their_place_beside_the_tables_of_dirac() {
+async fn parameters_find_their_place_beside_the_tables_of_dirac_on_mariadb() {
     let db = TestDatabase::mariadb();
     let of_dirac = "
         CREATE TABLE JobJDLs (JobID INT(11) UNSIGNED NOT NULL AUTO_INCREMENT, JDL MEDIUMTEXT NOT NULL,

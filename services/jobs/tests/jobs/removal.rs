@@ -80,7 +80,7 @@ async fn a_job_goes(jobs: Jobs) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_goes_from_the_tables_of_dirac_which_do_not_cascade() {
+async fn a_job_goes_from_the_tables_of_dirac_which_do_not_cascade_on_mariadb() {
     let jobs = Jobs::start(TestDatabase::mariadb()).await;
     let mut sql = String::new();
     for (table, key, parent) in [

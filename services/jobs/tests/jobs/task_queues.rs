@@ -106,7 +106,7 @@ async fn killed_jobs_leave(jobs: &Jobs) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn killed_jobs_leave_the_queues_of_dirac() {
+async fn killed_jobs_leave_the_queues_of_dirac_on_mariadb() {
     let jobs = Jobs::start(TestDatabase::mariadb()).await;
     make_tables_of_dirac(&jobs).await;
     killed_jobs_leave(&jobs).await;

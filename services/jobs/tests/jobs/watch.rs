@@ -364,7 +364,7 @@ async fn truth(jobs: &Jobs, id: i64) -> Vec<String> {
 
 /// On MySQL a transaction may take its number first and commit last.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_change_that_commits_late_is_told_to_who_was_there_and_to_who_comes_back() {
+async fn a_change_that_commits_late_is_told_to_who_was_there_and_to_who_comes_back_on_mariadb() {
     use diesel_async::{AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection};
     let jobs = Jobs::start(TestDatabase::mariadb()).await;
     let ids = jobs.submit("alice", &[HELLO; 2]).await.unwrap();

@@ -131,11 +131,11 @@ async fn adopt(tables: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_dirac_is_adopted_and_served() {
+async fn a_database_of_dirac_is_adopted_and_served_on_mariadb() {
     adopt(OF_DIRAC).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_database_of_diracx_is_adopted_and_served() {
+async fn a_database_of_diracx_is_adopted_and_served_on_mariadb() {
     adopt(OF_DIRACX).await;
 }
