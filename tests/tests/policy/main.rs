@@ -36,6 +36,9 @@ const PEOPLE: [&str; 9] = [
     "token_manager",
 ];
 
+/// Services of the contract that nobody serves yet; their rpcs have no rows.
+const NOT_SERVED: [&str; 1] = ["diracx.tasks.v1.TasksService"];
+
 /// How a call ended, as far as access is concerned.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -55,17 +58,11 @@ struct Row {
 async fn everybody_may_call_what_the_access_document_says() {
     let contract = Contract::read(FILE_DESCRIPTOR_SET);
     let world = World::start().await;
-    let served = [
-        "diracx.auth.v1.AuthService",
-        "diracx.config.v1.ConfigService",
-        "diracx.jobs.v1.JobsService",
-        "diracx.jobs.v1.SandboxesService",
-        "diracx.rss.v1.ResourceStatusService",
-        "diracx.pilots.v1.PilotsService",
-    ];
+    let in_contract = |service: &str| contract.rules().any(|rule| document::service(rule) == service);
+    assert!(NOT_SERVED.into_iter().all(in_contract), "NOT_SERVED names what the contract does not have");
     let callers = callers(&contract);
     let (mut rows, mut problems) = (Vec::new(), Vec::new());
-    for rule in contract.rules().filter(|rule| served.contains(&document::service(rule))) {
+    for rule in contract.rules().filter(|rule| !NOT_SERVED.contains(&document::service(rule))) {
         match row(&world, rule, &callers).await {
             Ok(outcomes) => rows.push(Row { rule: rule.clone(), outcomes }),
             Err(problem) => problems.push(problem),
