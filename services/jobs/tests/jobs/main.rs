@@ -15,9 +15,10 @@ mod reschedule;
 mod sandbox;
 mod sandbox_cleaning;
 mod seed;
-mod sql;
 mod status;
 mod streams;
 mod submission;
 mod task_queues;
 mod watch;
+
+use diracx_testkit::sql;

@@ -14,4 +14,5 @@ mod metadata;
 mod query;
 mod registration;
 mod revocation;
-mod sql;
+
+use diracx_testkit::sql;

@@ -1,4 +1,6 @@
-//! A look into the databases behind the service's back.
+//! A look into the databases behind a service's back.
+
+#![expect(clippy::unwrap_used, reason = "a test whose database fails cannot go on")]
 
 use diesel::{connection::SimpleConnection as _, prelude::*, sql_types::Text};
 use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnection as _};
@@ -11,7 +13,7 @@ struct Row {
 }
 
 /// The texts that a query finds in its one column, which is called `cell`.
-pub(crate) async fn cells(db: &DbUrl, sql: &str) -> Vec<String> {
+pub async fn cells(db: &DbUrl, sql: &str) -> Vec<String> {
     let rows: Vec<Row> = match db {
         DbUrl::Sqlite(path) => {
             let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
@@ -27,13 +29,13 @@ pub(crate) async fn cells(db: &DbUrl, sql: &str) -> Vec<String> {
 }
 
 /// How many rows of a table fit a condition.
-pub(crate) async fn count(db: &DbUrl, table: &str, condition: &str) -> u32 {
+pub async fn count(db: &DbUrl, table: &str, condition: &str) -> u32 {
     let sql = format!("SELECT CAST(COUNT(*) AS CHAR(20)) AS cell FROM {table} WHERE {condition}");
     cells(db, &sql).await[0].parse().unwrap()
 }
 
 /// Runs statements.
-pub(crate) async fn execute(db: &DbUrl, statements: &str) {
+pub async fn execute(db: &DbUrl, statements: &str) {
     match db {
         DbUrl::Sqlite(path) => {
             let mut conn = diesel::SqliteConnection::establish(&path.to_string_lossy()).unwrap();
