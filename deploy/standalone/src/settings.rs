@@ -25,7 +25,7 @@ use diracx_server::{
 /// The first start makes keys, a configuration with a few users, a database and a development identity
 /// provider in the data directory. Each of them gives way to what DiracX's environment variables name.
 #[derive(Debug, clap::Parser)]
-#[command(name = "diracx-standalone", version)]
+#[command(name = "diracx-standalone", version, mut_args(made_by_the_first_start))]
 pub struct Args {
     /// Directory for keys, configuration, database and scratch space; made if it is missing. Required.
     #[arg(long, env = "DIRACX_DATA_DIR", value_name = "DIR")]
@@ -79,6 +79,21 @@ pub struct Args {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
+}
+
+/// What other processes require has a default here; its help says so.
+fn made_by_the_first_start(argument: clap::Arg) -> clap::Arg {
+    let help = argument.get_help().map(ToString::to_string).unwrap_or_default();
+    let Some((help, _)) = help.rsplit_once(" Required").filter(|(_, rest)| !rest.contains("with")) else {
+        return argument;
+    };
+    let default = match argument.get_id().as_str() {
+        "data_dir" => return argument,
+        "token_issuer" => "the address of --listen",
+        _ => "in --data-dir",
+    };
+    let help = format!("{} [default: {default}]", help.trim_end_matches('.'));
+    argument.help(help)
 }
 
 /// What has to be known before anything else: where to listen, and where the data is.
