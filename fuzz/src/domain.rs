@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt::Write as _, sync::OnceLock};
 use diracx_core::{
     JobId, Version,
     config::{Config, Gradual, convert},
-    jdl::{JobDescriptionLimits, SubmissionContext, expand, payload},
+    jdl::{JobDescriptionLimits, MAX_BYTES_IN_ALL, SubmissionContext, expand, payload},
     property::SecurityProperty,
     sandbox::{LONGEST_PFN, Pfn},
     scope::Scope,
@@ -113,7 +113,7 @@ pub fn version(data: &[u8]) {
 pub fn jdl(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let texts: Vec<_> = text.split("\n---\n").map(str::to_owned).collect();
-    let context = SubmissionContext {
+    let context = |max_jobs, max_bytes| SubmissionContext {
         owner: "alice".into(),
         owner_group: "alpha_user".into(),
         vo: "alpha".into(),
@@ -121,15 +121,21 @@ pub fn jdl(data: &[u8]) {
         input_data_module: "Input.Data.Module".into(),
         software_dist_module: "LocalSoftwareDist".into(),
         os_compatibility: [("el9".to_owned(), ["el9".to_owned(), "el8".to_owned()].into())].into(),
-        max_jobs: 20,
+        max_jobs,
+        max_bytes,
     };
-    match expand(&texts, &context) {
-        Err(error) => must_explain_itself(&error),
-        Ok(jobs) => {
-            assert!((1..=context.max_jobs).contains(&jobs.len()), "{} jobs", jobs.len());
-            for (job, id) in jobs.iter().zip(1..) {
-                let finished = job.finish(JobId(id)).expect("a job that was accepted");
-                let _ = payload(&finished.jdl);
+    // A call, and a batch of a stream with little room.
+    for context in [context(20, MAX_BYTES_IN_ALL), context(10_000, 1 << 17)] {
+        match expand(&texts, &context) {
+            Err(error) => must_explain_itself(&error),
+            Ok(jobs) => {
+                assert!((1..=context.max_jobs).contains(&jobs.len()), "{} jobs", jobs.len());
+                let bytes: usize = jobs.iter().map(|job| job.original_jdl.len()).sum();
+                assert!(bytes <= context.max_bytes, "{bytes} bytes");
+                for (job, id) in jobs.iter().zip(1..) {
+                    let finished = job.finish(JobId(id)).expect("a job that was accepted");
+                    let _ = payload(&finished.jdl);
+                }
             }
         }
     }

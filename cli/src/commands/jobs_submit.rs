@@ -120,8 +120,7 @@ impl Submission<'_> {
         if self.jdls.len() <= MOST_IN_CALL {
             let request = SubmitJobsRequest { jdls: owned(&self.jdls), request_id: self.request_id.clone() };
             match client.submit_jobs(request).await {
-                // One description with many parameters, or an installation that allows less.
-                Err(status) if Refusal::of(&status).is(Reason::TooManyJobs) => {}
+                Err(status) if is_for_a_stream(&status) => {}
                 answer => return Ok(answer?.into_inner().jobs),
             }
         }
@@ -151,6 +150,13 @@ impl Submission<'_> {
         let before: usize = batches(&self.jdls).get(..batch)?.iter().map(|batch| batch.len()).sum();
         Some(before + place)
     }
+}
+
+/// Whether a call is refused that may go as a stream: one description has many parameters, or the installation allows
+/// less; or it was a stream when its jobs were made, and a call does not bring what the first batch brought.
+fn is_for_a_stream(status: &Status) -> bool {
+    let refusal = Refusal::of(status);
+    refusal.is(Reason::TooManyJobs) || refusal.is(Reason::RequestIdReused)
 }
 
 /// The descriptions in batches, always the same ones. A description that may have parameters is alone.

@@ -4,6 +4,7 @@
 //! given, and not more than a limit of them.
 
 use std::{
+    cell::Cell,
     collections::BTreeSet,
     fs::{self, File},
     io::{self, BufReader, BufWriter, Read, Seek, Write},
@@ -155,6 +156,11 @@ impl Default for Limits {
     }
 }
 
+/// How many bytes the headers of one file may have: its name, a link's target, attributes.
+const HEADER_BYTES: u64 = 64 << 10;
+/// How many bytes the names of all files may have.
+const NAME_BYTES: usize = 16 << 20;
+
 /// What came out of an archive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Unpacked {
@@ -190,18 +196,25 @@ fn unpack_tar(reader: impl Read, directory: &Path, limits: Limits) -> Result<Unp
         move |source| ArchiveError::Write { path, source }
     };
     fs::create_dir_all(directory).map_err(write(directory))?;
-    let mut archive = Archive::new(Bounded { reader, left: limits.bytes });
-    let mut found = Unpacked::default();
+    let ahead = Cell::new(u64::MAX);
+    let mut archive = Archive::new(Bounded { reader, left: limits.bytes, ahead: &ahead });
+    let (mut found, mut names) = (Unpacked::default(), 0);
     let broken = |error: io::Error| match error.kind() {
         io::ErrorKind::FileTooLarge => ArchiveError::Bomb(limits),
         _ => ArchiveError::Broken(error),
     };
-    for (count, entry) in archive.entries().map_err(broken)?.enumerate() {
+    let mut entries = archive.entries().map_err(broken)?;
+    for count in 0.. {
+        // Names and attributes are read into memory, whatever length they say they have.
+        ahead.set(HEADER_BYTES);
+        let Some(entry) = entries.next() else { break };
         let mut entry = entry.map_err(broken)?;
-        if count >= limits.entries {
+        ahead.set(u64::MAX);
+        let written = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
+        names += written.len();
+        if count >= limits.entries || names > NAME_BYTES {
             return Err(ArchiveError::Bomb(limits));
         }
-        let written = String::from_utf8_lossy(&entry.path_bytes()).into_owned();
         let Some(name) = inside(&written) else { return Err(ArchiveError::Outside(written)) };
         let path = directory.join(&name);
         match entry.header().entry_type() {
@@ -218,6 +231,8 @@ fn unpack_tar(reader: impl Read, directory: &Path, limits: Limits) -> Result<Unp
             }
             _ => found.left_out.push(written),
         }
+        // What nobody wanted of it is passed over here, and not with the next names.
+        io::copy(&mut entry, &mut io::sink()).map_err(broken)?;
     }
     Ok(found)
 }
@@ -262,16 +277,22 @@ fn make_directories(root: &Path, name: &Path) -> Result<(), ArchiveError> {
     Ok(())
 }
 
-/// Fails when more is read than is left.
-struct Bounded<R> {
+/// Fails when more is read than is left, in all or before the next file.
+struct Bounded<'a, R> {
     reader: R,
     left: u64,
+    ahead: &'a Cell<u64>,
 }
 
-impl<R: Read> Read for Bounded<R> {
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         let read = self.reader.read(bytes)?;
         self.left = self.left.checked_sub(read as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        let too_long = || {
+            let problem = format!("a file has a name and attributes of more than {HEADER_BYTES} bytes");
+            io::Error::new(io::ErrorKind::InvalidData, problem)
+        };
+        self.ahead.set(self.ahead.get().checked_sub(read as u64).ok_or_else(too_long)?);
         Ok(read)
     }
 }

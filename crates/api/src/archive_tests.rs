@@ -122,3 +122,54 @@ fn files_that_cannot_be_packed_are_named() {
     assert!(pack(&[from.path().join("missing")]).unwrap_err().to_string().contains("missing"));
     assert!(matches!(pack(&[PathBuf::from("..")]), Err(ArchiveError::NoName(_))));
 }
+
+/// A header of names or attributes that says it has so many bytes, which are there.
+fn long_header(kind: EntryType, beginning: &[u8], size: u64) -> File {
+    crafted(|tar| {
+        let rest = io::repeat(b'x').take(size - beginning.len() as u64);
+        tar.append(&entry(kind, "././@LongLink", size), beginning.chain(rest)).unwrap();
+        tar.append(&entry(EntryType::Regular, "x", 1), &b"y"[..]).unwrap();
+    })
+}
+
+#[test]
+fn names_and_attributes_without_end_are_given_up() {
+    let to = sandbox();
+    let comment = b"1048576 comment=";
+    for (kind, beginning, size) in [
+        (EntryType::GNULongName, &b""[..], 1 << 30),
+        (EntryType::GNULongLink, b"", 1 << 30),
+        (EntryType::XHeader, comment, 1 << 20),
+        (EntryType::GNULongName, b"", 65 << 10),
+    ] {
+        let mut file = long_header(kind, beginning, size);
+        let error = unpack(&mut file, &to.path().join("a"), Limits::default()).unwrap_err();
+        let expected =
+            "the sandbox cannot be unpacked: a file has a name and attributes of more than 65536 bytes";
+        assert_eq!(error.to_string(), expected, "{kind:?}");
+    }
+    // Nothing of it counts for the files behind it, nor what is left out.
+    let mut file = crafted(|tar| {
+        tar.append(&entry(EntryType::Fifo, "pipe", 1 << 20), io::repeat(0).take(1 << 20)).unwrap();
+        for name in ["a", "b"] {
+            let long = format!("{}{name}", "directory/".repeat(300));
+            let mut header = entry(EntryType::Regular, "", 1);
+            tar.append_data(&mut header, &long, &b"y"[..]).unwrap();
+        }
+    });
+    let unpacked = unpack(&mut file, &to.path().join("b"), Limits::default()).unwrap();
+    assert_eq!((unpacked.files.len(), unpacked.left_out), (2, vec!["pipe".to_owned()]));
+}
+
+#[test]
+fn names_of_many_files_are_bounded_together() {
+    let to = sandbox();
+    let mut file = crafted(|tar| {
+        for i in 0..300 {
+            let mut link = entry(EntryType::Symlink, "", 0);
+            let long = format!("{i}{}", "x".repeat(60_000));
+            tar.append_link(&mut link, long, "target").unwrap();
+        }
+    });
+    assert!(matches!(unpack(&mut file, to.path(), Limits::default()), Err(ArchiveError::Bomb(_))));
+}

@@ -46,6 +46,20 @@ pub enum SandboxError {
     Interrupted(String),
 }
 
+impl SandboxError {
+    /// Whether it may be gone when the same is tried again.
+    pub fn is_passing(&self) -> bool {
+        use tonic::Code::{DeadlineExceeded, ResourceExhausted, Unavailable, Unknown};
+        match self {
+            Self::Status(status) => {
+                matches!(status.code(), DeadlineExceeded | ResourceExhausted | Unavailable | Unknown)
+            }
+            Self::Transfer(error) => error.is_passing(),
+            Self::Archive(_) | Self::Name(_) | Self::Interrupted(_) => false,
+        }
+    }
+}
+
 /// What a sandbox is to a job.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Which {

@@ -62,6 +62,17 @@ pub enum TransferError {
     Certificates(String),
 }
 
+impl TransferError {
+    /// Whether it may be gone when the same is tried again.
+    pub fn is_passing(&self) -> bool {
+        match self {
+            Self::Unreachable(_) => true,
+            Self::Refused { status, .. } => *status >= 500 || *status == 429,
+            Self::File(_) | Self::Damaged { .. } | Self::Endless | Self::Certificates(_) => false,
+        }
+    }
+}
+
 impl From<reqwest::Error> for TransferError {
     fn from(error: reqwest::Error) -> Self {
         // The URL is a permission, which nobody shall read over a shoulder.

@@ -131,6 +131,8 @@ reasons! {
     SandboxStoreUnavailable = "SANDBOX_STORE_UNAVAILABLE",
     /// A `request_id` was used for something else before.
     RequestIdReused = "REQUEST_ID_REUSED",
+    /// The answer would be larger than a message may be.
+    AnswerTooLarge = "ANSWER_TOO_LARGE",
     /// There is no such pilot.
     PilotNotFound = "PILOT_NOT_FOUND",
     /// A pilot with this stamp is known already.

@@ -1,10 +1,16 @@
 //! Whatever is submitted as a job description: an answer comes, soon, and it is not a panic.
 
-use std::time::{Duration, Instant};
+use std::{
+    cell::Cell,
+    time::{Duration, Instant},
+};
 
 use diracx_core::{
     Explain, JobId, Reason,
-    jdl::{JobDescriptionLimits, MAX_TEXT_BYTES, SubmissionContext, expand, payload},
+    jdl::{
+        JdlError, JobDescription, JobDescriptionLimits, MAX_BYTES_IN_ALL, MAX_TEXT_BYTES, SubmissionContext,
+        expand, expand_while, payload,
+    },
 };
 use proptest::prelude::*;
 
@@ -18,6 +24,7 @@ fn context() -> SubmissionContext {
         software_dist_module: "LocalSoftwareDist".into(),
         os_compatibility: [("el9".to_owned(), ["el9".to_owned()].into())].into(),
         max_jobs: 20,
+        max_bytes: MAX_BYTES_IN_ALL,
     }
 }
 
@@ -110,6 +117,80 @@ fn the_longest_texts_are_answered_in_time_that_grows_with_their_length() {
         if let Err(error) = result {
             assert!(error.to_string().len() < 2000 && error.cause().len() < 2000, "{beginning}");
         }
+    }
+}
+
+/// Expands, and counts the steps: one for each text that is read, and one for each job of a series.
+fn steps(texts: &[String], context: &SubmissionContext) -> (Result<Vec<JobDescription>, JdlError>, usize) {
+    let steps = Cell::new(0);
+    let result = expand_while(texts, context, || {
+        steps.set(steps.get() + 1);
+        true
+    });
+    (result, steps.get())
+}
+
+#[test]
+fn what_the_jobs_of_a_call_have_together_is_bounded() {
+    let context = SubmissionContext { max_jobs: 10_000, max_bytes: 1 << 20, ..context() };
+    let long = "y".repeat(100_000);
+    let options = (0..1_000).fold(String::new(), |text, i| format!("{text}a{i}=%n;"));
+    let series = |job: &str| vec![format!("Executable = \"x\"; Parameters = 10000; {job}")];
+    for (texts, most_steps) in [
+        // Without parameters inside, it is clear before the first job is made.
+        (series(&format!("Arguments = \"{long}\";")), 1),
+        (series(&format!("Arguments = \"%n {long}\";")), 12),
+        // Options take more room than their texts.
+        (series(&options), 20),
+        (vec![format!("Executable = \"x\"; Arguments = \"{long}\";"); 20], 20),
+    ] {
+        let (result, steps) = steps(&texts, &context);
+        let error = result.unwrap_err();
+        assert_eq!(error, JdlError::TooLarge { limit: 1 << 20 });
+        let sentence =
+            "The job descriptions of one call may have 1048576 bytes in all: submit fewer jobs at once";
+        assert_eq!(error.to_string(), sentence);
+        assert_eq!(error.explain().reason, Reason::TooManyJobs);
+        assert!(steps <= most_steps, "{steps} steps");
+    }
+    let few = vec!["Executable = \"x\"; Arguments = \"%n\"; Parameters = 200;".to_owned()];
+    let (jobs, steps) = steps(&few, &context);
+    assert_eq!((jobs.unwrap().len(), steps), (200, 201));
+}
+
+#[test]
+fn too_many_texts_are_refused_unread_and_some_too_many_in_diracx_s_order() {
+    let (result, steps) = steps(&vec![String::new(); 1_000_000], &context());
+    assert_eq!((result.unwrap_err(), steps), (JdlError::TooManyJobs { limit: 20 }, 0));
+
+    let plain = "Executable = \"x\";".to_owned();
+    let with = |wrong: &[(usize, &str)]| {
+        let mut texts = vec![plain.clone(); 30];
+        for (place, text) in wrong {
+            texts[*place] = (*text).to_owned();
+        }
+        expand(&texts, &context()).unwrap_err()
+    };
+    assert_eq!(with(&[]), JdlError::TooManyJobs { limit: 20 });
+    assert_eq!(with(&[(3, "JobType = \"None\";")]), JdlError::TooManyJobs { limit: 20 });
+    assert_eq!(with(&[(29, "Parameters = 2;")]), JdlError::ParametricInBulk { index: 29 });
+    assert!(matches!(
+        with(&[(3, "Parameters = 0;"), (4, "Parameters = 2;")]),
+        JdlError::Parametric { index: 3, .. }
+    ));
+    assert!(matches!(with(&[(3, "Parameters = 2;"), (29, "A = ;")]), JdlError::Refused { index: 29, .. }));
+}
+
+#[test]
+fn jobs_that_nobody_wants_any_more_are_not_made() {
+    let series = "Executable = \"x\"; Parameters = 20;".to_owned();
+    for (texts, after) in
+        [(vec![series], 5), (vec!["Executable = \"x\";".to_owned(); 20], 5), (vec![String::new()], 0)]
+    {
+        let left = Cell::new(after);
+        let wanted = || left.replace(left.get() - 1) > 0;
+        assert_eq!(expand_while(&texts, &context(), wanted).unwrap_err(), JdlError::Abandoned);
+        assert_eq!(left.get(), -1, "it is not asked again");
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use diracx_core::{
     Explain, JobId,
-    jdl::{FinishedJob, JdlError, JobDescriptionLimits, SubmissionContext, expand},
+    jdl::{FinishedJob, JdlError, JobDescriptionLimits, MAX_BYTES_IN_ALL, SubmissionContext, expand},
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -97,6 +97,7 @@ impl From<Context> for SubmissionContext {
             software_dist_module: context.software_dist_module,
             os_compatibility: context.os_compatibility,
             max_jobs: context.max_jobs_per_submission,
+            max_bytes: MAX_BYTES_IN_ALL,
         }
     }
 }

@@ -112,17 +112,19 @@ const CONNECTION_LOST: &[&str] = &[
     "file is not a database",
 ];
 
-/// What MySQL says when a value does not fit its column.
+/// What MySQL says when a value does not fit its column, or cannot be searched for.
 const REFUSED: &[&str] = &[
     "Data too long for column",
     "Out of range value",
     "Incorrect string value",
     "Incorrect datetime value",
     "Incorrect integer value",
-    "Got error 'missing",
-    "Got error 'nothing to repeat",
-    "Got error 'quantifier",
+    // What the engines of MariaDB and MySQL say of a pattern, or of how long they tried.
     "Regex error",
+    "' from regexp",
+    "egular expression",
+    "{min,max} interval",
+    "capture group has an invalid name",
     "Illegal mix of collations",
 ];
 

@@ -13,6 +13,7 @@ mod jobs_heartbeat;
 mod jobs_metadata;
 mod jobs_reschedule;
 mod jobs_status;
+mod openapi;
 mod pages;
 mod pilots;
 mod rss;
@@ -41,5 +42,5 @@ pub(crate) fn table(there_are: Optional) -> Table {
     let table = sandboxes::routes(table);
     let table = if there_are.pilots { pilots::routes(table) } else { table };
     let table = if there_are.rss { rss::routes(table) } else { table };
-    sandbox_store::routes(table)
+    openapi::routes(sandbox_store::routes(table))
 }

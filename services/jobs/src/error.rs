@@ -6,7 +6,11 @@ use diracx_core::{
     jdl::JdlError,
     sandbox::{LARGEST_SANDBOX, Pfn},
 };
-use diracx_db::{DbError, UnitError, search::SearchError, url::MixedKinds};
+use diracx_db::{
+    DbError, UnitError,
+    search::{MOST_VALUES, SearchError},
+    url::MixedKinds,
+};
 use diracx_proto::Invalid;
 
 use crate::bytes::StoreError;
@@ -15,6 +19,9 @@ use crate::runners::Unanswered;
 
 /// The result of anything in this service.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// How many bytes of texts an answer may have: a little less than what a message takes.
+pub(crate) const MOST_BYTES_IN_ANSWER: usize = 60 << 20;
 
 /// When to come back to a neighbour that does not answer.
 const NEIGHBOUR_RETRY: std::time::Duration = std::time::Duration::from_secs(5);
@@ -69,6 +76,14 @@ pub enum Error {
         /// What is wrong.
         error: Box<Error>,
     },
+    /// More than one message can take.
+    #[error("{what} of these jobs have more than {limit}: ask for fewer jobs at once")]
+    AnswerTooLarge {
+        /// What there is so much of.
+        what: &'static str,
+        /// How much there may be.
+        limit: String,
+    },
     /// A search that cannot be done.
     #[error(transparent)]
     Search(#[from] SearchError),
@@ -122,6 +137,14 @@ pub enum Error {
     /// A search for what only pilots know.
     #[error("PilotStamp cannot be searched for: this installation has no pilots")]
     NoPilots,
+    /// A search for the jobs of pilots that ran more of them than one search can go through.
+    #[error(
+        "These pilots ran {count} jobs, and a search goes through {MOST_VALUES} at the most: name fewer pilots"
+    )]
+    TooManyPilotJobs {
+        /// How many they ran.
+        count: usize,
+    },
     /// The pilots service does not do what it was asked.
     #[error("The pilots service does not answer")]
     Pilots(#[source] Box<tonic::Status>),
@@ -131,6 +154,13 @@ pub enum Error {
     /// The databases as given in the settings.
     #[error(transparent)]
     Urls(#[from] MixedKinds),
+}
+
+impl Error {
+    /// There is too much of something for one answer.
+    pub(crate) fn too_large(what: &'static str) -> Self {
+        Self::AnswerTooLarge { what, limit: format!("{} MiB", MOST_BYTES_IN_ANSWER >> 20) }
+    }
 }
 
 impl Explain for Error {
@@ -172,11 +202,17 @@ impl Explain for Error {
             }
             Self::RequestIdReused => Explanation::already_exists(Reason::RequestIdReused),
             Self::InBatch { position, error } => error.explain().with("batch", position),
+            Self::AnswerTooLarge { limit, .. } => {
+                Explanation::invalid_argument(Reason::AnswerTooLarge).with("limit", limit)
+            }
             Self::Search(error) => error.explain(),
             Self::Invalid(error) => error.explain(),
             Self::NotReady(error) => error.explain(),
             Self::Runner(error) => error.explain(),
             Self::Watch(error) => error.explain(),
+            Self::TooManyPilotJobs { .. } => Explanation::invalid_argument(Reason::InvalidSearch)
+                .with("parameter", "PilotStamp")
+                .with("limit", MOST_VALUES),
             Self::NoPilots => {
                 Explanation::invalid_argument(Reason::InvalidSearch).with("parameter", "PilotStamp")
             }

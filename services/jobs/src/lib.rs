@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod aside;
 pub mod bytes;
 pub mod compression;
 mod deps;

@@ -139,6 +139,12 @@ impl Mesh {
         front.wait_until_ready(&health).await
     }
 
+    /// Changes a setting, from the next [`boot`](Self::boot) on.
+    pub fn set(&mut self, name: &str, value: &str) {
+        self.environment.retain(|(known, _)| known != name);
+        self.environment.push((name.to_owned(), value.to_owned()));
+    }
+
     /// Starts another standalone with the same databases and settings, and returns where it is served.
     ///
     /// # Errors

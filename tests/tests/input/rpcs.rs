@@ -9,6 +9,7 @@ use diracx_tests::{
     mesh::Mesh,
     tokens::{identities, now},
 };
+use futures::stream;
 use prost::{Message as _, bytes::Bytes};
 use prost_reflect::{DescriptorPool, DynamicMessage, MethodDescriptor};
 use serde_json::json;
@@ -25,11 +26,18 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A component of the system that the rpc is open to.
 const COMPONENT: &str = "a component";
 
+/// Rpcs whose answers go on for as long as the caller listens.
+const LASTING: [&str; 4] = ["WatchJobs", "WatchConfig", "WatchResourceStatuses", "ReadPilotLog"];
+
+/// After how much silence such an rpc has answered.
+const SILENCE: Duration = Duration::from_millis(200);
+
 /// Who asks, by token; `rounds` times each, divided by this.
 const CALLERS: [(&str, u64); 6] =
     [("normal_user", 1), ("admin", 2), ("service_admin", 2), (COMPONENT, 2), ("pilot", 4), ("", 10)];
 
-/// Calls every unary rpc that is served with `rounds` messages, and with floods.
+/// Calls every rpc that is served with `rounds` messages, and with floods; those that take a stream also with several
+/// messages at once.
 pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
     let channel = Channel::from_shared(mesh.base.clone()).expect("a URI").connect().await.expect("a server");
     let pool = DescriptorPool::decode(FILE_DESCRIPTOR_SET).expect("descriptors");
@@ -44,12 +52,15 @@ pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
                 messages.extend(floods(&mut dice, &method.input(), 0));
             }
             let token = token(mesh, who, &path);
-            for message in messages {
+            let mut cases: Vec<&[DynamicMessage]> = messages.chunks(1).collect();
+            if method.is_client_streaming() {
+                cases.extend(messages.chunks(4));
+            }
+            for messages in cases {
                 count += 1;
-                let encoded = Bytes::from(message.encode_to_vec());
                 let begun = Instant::now();
-                let answer =
-                    tokio::time::timeout(PATIENCE, call(&channel, token.as_deref(), &path, encoded)).await;
+                let answer = call(&channel, token.as_deref(), &method, messages);
+                let answer = tokio::time::timeout(PATIENCE, answer).await;
                 let problem = match answer {
                     Err(_) => "no answer".to_owned(),
                     Ok(Err(status)) if is_failure(status.code()) => {
@@ -58,7 +69,7 @@ pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
                     Ok(_) => continue,
                 };
                 let (name, took) = (method.full_name(), begun.elapsed().as_millis());
-                let message = beginning(&message);
+                let message = beginning(messages);
                 failures.push(format!("{name} as {who:?}: {problem:.300} ({took} ms)\n  {message}"));
             }
         }
@@ -69,7 +80,7 @@ pub(crate) async fn try_everything(mesh: &mut Mesh, rounds: u64) {
 }
 
 /// What a message begins with: floods are longer than memory once they are written out.
-fn beginning(message: &DynamicMessage) -> String {
+fn beginning(messages: &[DynamicMessage]) -> String {
     struct Beginning(String);
     impl std::fmt::Write for Beginning {
         fn write_str(&mut self, text: &str) -> std::fmt::Result {
@@ -79,16 +90,14 @@ fn beginning(message: &DynamicMessage) -> String {
     }
     let mut beginning = Beginning(String::with_capacity(600));
     // The error says that there is enough.
-    let _ = std::fmt::Write::write_fmt(&mut beginning, format_args!("{message:?}"));
+    let _ = std::fmt::Write::write_fmt(&mut beginning, format_args!("{messages:?}"));
     beginning.0
 }
 
-/// The unary rpcs of the contract. Those that nobody serves answer UNIMPLEMENTED, which is fine here.
+/// The rpcs of the contract. Those that nobody serves answer UNIMPLEMENTED, which is fine here.
 fn methods(pool: &DescriptorPool) -> Vec<MethodDescriptor> {
     let ours = pool.services().filter(|service| service.full_name().starts_with("diracx."));
-    ours.flat_map(|service| service.methods().collect::<Vec<_>>())
-        .filter(|method| !method.is_client_streaming() && !method.is_server_streaming())
-        .collect()
+    ours.flat_map(|service| service.methods().collect::<Vec<_>>()).collect()
 }
 
 /// The token of a caller; none of nobody, and of the component of an rpc that names none.
@@ -105,14 +114,31 @@ fn token(mesh: &Mesh, who: &str, path: &str) -> Option<String> {
     })))
 }
 
-async fn call(channel: &Channel, token: Option<&str>, path: &str, message: Bytes) -> Result<(), Status> {
-    let mut request = Request::new(message);
+async fn call(
+    channel: &Channel,
+    token: Option<&str>,
+    method: &MethodDescriptor,
+    messages: &[DynamicMessage],
+) -> Result<(), Status> {
+    let encoded: Vec<_> = messages.iter().map(|message| Bytes::from(message.encode_to_vec())).collect();
+    let mut request = Request::new(stream::iter(encoded));
     if let Some(token) = token {
         request.metadata_mut().insert("authorization", format!("Bearer {token}").parse().expect("a token"));
     }
+    let path = format!("/{}/{}", method.parent_service().full_name(), method.name());
     let mut grpc = tonic::client::Grpc::new(channel.clone());
     grpc.ready().await.map_err(|error| Status::unavailable(error.to_string()))?;
-    grpc.unary(request, path.parse().expect("a path"), AsItIs).await.map(drop)
+    let mut answers = grpc.streaming(request, path.parse().expect("a path"), AsItIs).await?.into_inner();
+    let lasts = LASTING.contains(&method.name());
+    loop {
+        let patience = if lasts { SILENCE } else { PATIENCE };
+        match tokio::time::timeout(patience, answers.message()).await {
+            Ok(next) if next.as_ref().is_ok_and(Option::is_some) => {}
+            Ok(last) => return last.map(drop),
+            Err(_) if lasts => return Ok(()),
+            Err(_) => return Err(Status::deadline_exceeded("a stream that does not go on")),
+        }
+    }
 }
 
 /// What a caller's mistake must not look like.

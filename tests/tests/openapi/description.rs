@@ -19,6 +19,11 @@ impl Description {
         Self(serde_json::from_str(&text).expect("JSON"))
     }
 
+    /// A part of the document.
+    pub(crate) fn part(&self, name: &str) -> &Value {
+        &self.0[name]
+    }
+
     pub(crate) fn operations(&self) -> impl Iterator<Item = Operation<'_>> {
         let paths = self.0["paths"].as_object().expect("paths");
         paths.iter().flat_map(|(path, methods)| {

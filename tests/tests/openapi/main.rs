@@ -20,6 +20,7 @@ const NOT_THERE_YET: &[&str] = &[];
 /// What DiracX serves as well, and leaves out of its description.
 const NOT_DESCRIBED: &[&str] = &[
     "GET /",
+    "GET /api/openapi.json",
     "POST /api/auth/legacy-exchange",
     "GET /api/auth/legacy-exchange",
     "GET /api/health/live",
@@ -50,6 +51,21 @@ fn what_diracx_serves_is_served_and_everything_else_is_explained() {
         .filter(|name| !NOT_DESCRIBED.contains(&name.as_str()) && !named(name))
         .collect();
     assert!(ours.is_empty(), "docs/compatibility.md does not name {ours:?}");
+}
+
+/// The description itself: DiracX's, with a name and a version of our own.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_description_is_served_to_everybody() {
+    let mesh = Mesh::start(Form::Standalone, Store::Sqlite).await.expect("a mesh");
+    let answer = mesh.request("", "GET", "/api/openapi.json", None).await.expect("an answer");
+    assert_eq!((answer.status, answer.header("content-type").as_deref()), (200, Some("application/json")));
+    let served = answer.json().expect("JSON");
+    let described = Description::read();
+    for part in ["openapi", "paths", "components"] {
+        assert_eq!(&served[part], described.part(part), "{part}");
+    }
+    assert_eq!(served["info"]["title"], "DiracX");
+    assert_eq!(served["servers"][0]["url"], "/");
 }
 
 /// Parameters: who needs a token, what must be there, what it must look like.

@@ -183,6 +183,15 @@ pub enum JdlError {
         /// What is allowed.
         limit: usize,
     },
+    /// More text than the jobs of one call may have together.
+    #[error("The job descriptions of one call may have {limit} bytes in all: submit fewer jobs at once")]
+    TooLarge {
+        /// What is allowed.
+        limit: usize,
+    },
+    /// Nobody wants to know any more.
+    #[error("Nobody waits for the jobs any more")]
+    Abandoned,
 }
 
 impl JdlError {
@@ -230,6 +239,8 @@ impl Explain for JdlError {
                 .with("index", index)
                 .violation(field(index), self.to_string()),
             Self::TooManyJobs { limit } => invalid(Reason::TooManyJobs).with("limit", limit),
+            Self::TooLarge { limit } => invalid(Reason::TooManyJobs).with("limitBytes", limit),
+            Self::Abandoned => Explanation::deadline_exceeded(Reason::DeadlineExceeded),
         }
     }
 }

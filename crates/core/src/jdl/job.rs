@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use crate::JobId;
 
 use super::{
-    JobDescriptionLimits, SubmissionContext,
+    JobDescriptionLimits, OPTION_BYTES, SubmissionContext,
     attributes::{Attribute, Attributes},
     error::{JdlError, Located, Problem},
     manifest::{Manifest, Node, written_on_one_line},
@@ -152,6 +152,11 @@ impl JobDescription {
         // with the longest number the database has, so that finishing with the real one does not fail
         description.finished(JobId(i64::from(u32::MAX)))?;
         Ok(description)
+    }
+
+    /// What it takes of the bytes of its call.
+    pub(super) fn bytes(&self) -> usize {
+        self.original_jdl.len() + OPTION_BYTES * self.manifest.options()
     }
 
     /// The files and sandboxes that the job reads, as they are named. What is no list of names is none.

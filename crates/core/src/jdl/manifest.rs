@@ -90,6 +90,15 @@ impl Manifest {
         self.nodes.iter()
     }
 
+    /// How many options there are, with those of sections.
+    pub(super) fn options(&self) -> usize {
+        let inside = |node: &Node| match node {
+            Node::Option { .. } => 1,
+            Node::Section(section) => 1 + section.options(),
+        };
+        self.iter().map(|(_, node)| inside(node)).sum()
+    }
+
     /// The text of an option; nothing if there is none, a problem if it is a section.
     pub(super) fn text(&self, key: &'static str) -> Result<Option<&str>, Problem> {
         match self.get(key) {

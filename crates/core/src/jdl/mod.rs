@@ -9,7 +9,8 @@
 //! 2. The caller stores the jobs and so learns their numbers.
 //! 3. [`JobDescription::finish`] puts the number in and prints what is to be stored.
 //!
-//! There is one reader. Its work is linear in the text, and text and nesting are bounded.
+//! There is one reader. Its work is linear in the text, and text and nesting are bounded, as is what becomes of all
+//! texts of a call.
 //!
 //! # Source
 //! DIRAC `JobManifest`, `ParametricJob`, `ClassAdLight` and `JobDBUtils`, whose results are in
@@ -38,6 +39,15 @@ use reader::Wrapped;
 
 /// How long a job description may be, in bytes, as submitted and as stored.
 pub const MAX_TEXT_BYTES: usize = 1 << 20;
+
+/// How many bytes the jobs of one call may have together, each option counted as [`OPTION_BYTES`] more than its text.
+pub const MAX_BYTES_IN_ALL: usize = 64 << 20;
+
+/// What an option takes in memory besides its text.
+pub(crate) const OPTION_BYTES: usize = 64;
+
+/// More texts than this are refused before one of them is read, unless as many jobs are allowed.
+const MAX_TEXTS: usize = 10_000;
 
 /// How deep records may be nested.
 pub const MAX_DEPTH: usize = 64;
@@ -97,6 +107,8 @@ pub struct SubmissionContext {
     pub os_compatibility: BTreeMap<String, BTreeSet<String>>,
     /// How many jobs one call may bring.
     pub max_jobs: usize,
+    /// How many bytes they may have together, usually [`MAX_BYTES_IN_ALL`].
+    pub max_bytes: usize,
 }
 
 /// Makes jobs of submitted texts: one of each, or several of a single parametric one.
@@ -104,35 +116,95 @@ pub struct SubmissionContext {
 /// # Errors
 /// The first thing that is wrong. Nothing is accepted unless everything is.
 pub fn expand(texts: &[String], context: &SubmissionContext) -> Result<Vec<JobDescription>, JdlError> {
+    expand_while(texts, context, || true)
+}
+
+/// [`expand`], which gives up as soon as nobody wants the jobs any more.
+///
+/// # Errors
+/// As of [`expand`], and [`JdlError::Abandoned`].
+pub fn expand_while(
+    texts: &[String],
+    context: &SubmissionContext,
+    wanted: impl Fn() -> bool,
+) -> Result<Vec<JobDescription>, JdlError> {
     if texts.is_empty() {
         return Err(JdlError::refused(0, Problem::NothingToSubmit.into()));
     }
-    let read = |(index, text): (usize, &String)| {
-        let read = Wrapped::new(text).and_then(|text| Ok((text.read()?, text)));
-        read.map_err(|located| JdlError::refused(index, located))
-    };
-    let records = texts.iter().enumerate().map(read).collect::<Result<Vec<_>, _>>()?;
     let too_many = || JdlError::TooManyJobs { limit: context.max_jobs };
-    for (index, (record, _)) in records.iter().enumerate() {
-        let attributes = Attributes::from_record(record);
-        let Some(length) = parametric::vector_length(&attributes, index)? else { continue };
-        if texts.len() > 1 {
-            return Err(JdlError::ParametricInBulk { index });
-        }
-        if length > context.max_jobs {
-            return Err(too_many());
-        }
-        let jobs = parametric::expand(&attributes, length)?;
-        return jobs.iter().map(|text| JobDescription::of_series(text, context)).collect();
-    }
-    if texts.len() > context.max_jobs {
+    if texts.len() > context.max_jobs.max(MAX_TEXTS) {
         return Err(too_many());
     }
-    let job = |(index, (record, text)): (usize, (_, Wrapped))| {
-        JobDescription::new(text.text, record, false, context)
-            .map_err(|located| JdlError::refused(index, located))
-    };
-    records.into_iter().enumerate().map(job).collect()
+    // In DiracX's order: a text that cannot be read, one that stands for a series, too many of them, and only then
+    // what a job may not ask for. Of a text nothing is kept but its job.
+    let mut series = None;
+    let mut jobs = if texts.len() > context.max_jobs { Err(too_many()) } else { Ok(Jobs::new(context)) };
+    for (index, text) in texts.iter().enumerate() {
+        if !wanted() {
+            return Err(JdlError::Abandoned);
+        }
+        let refused = |located| JdlError::refused(index, located);
+        let text = Wrapped::new(text).map_err(refused)?;
+        let record = text.read().map_err(refused)?;
+        if series.is_some() {
+            continue;
+        }
+        let attributes = Attributes::from_record(&record);
+        series = parametric::vector_length(&attributes, index)
+            .map(|length| length.map(|length| (index, attributes, length)))
+            .transpose();
+        if series.is_none() {
+            jobs = jobs.and_then(|jobs| {
+                jobs.with(JobDescription::new(text.text, record, false, context).map_err(refused)?)
+            });
+        }
+    }
+    let Some(series) = series else { return Ok(jobs?.made) };
+    let (index, attributes, length) = series?;
+    if texts.len() > 1 {
+        return Err(JdlError::ParametricInBulk { index });
+    }
+    if length > context.max_jobs {
+        return Err(too_many());
+    }
+    if parametric::least_bytes(&attributes).saturating_mul(length) > context.max_bytes {
+        return Err(JdlError::TooLarge { limit: context.max_bytes });
+    }
+    let mut jobs = Jobs::new(context);
+    parametric::expand(&attributes, length, |text| {
+        if !wanted() {
+            return Err(JdlError::Abandoned);
+        }
+        jobs.add(JobDescription::of_series(&text, context)?)
+    })?;
+    Ok(jobs.made)
+}
+
+/// Jobs, as many as there is room for.
+struct Jobs {
+    made: Vec<JobDescription>,
+    limit: usize,
+    bytes: usize,
+}
+
+impl Jobs {
+    fn new(context: &SubmissionContext) -> Self {
+        Self { made: Vec::new(), limit: context.max_bytes, bytes: 0 }
+    }
+
+    fn add(&mut self, job: JobDescription) -> Result<(), JdlError> {
+        self.bytes = self.bytes.saturating_add(job.bytes());
+        if self.bytes > self.limit {
+            return Err(JdlError::TooLarge { limit: self.limit });
+        }
+        self.made.push(job);
+        Ok(())
+    }
+
+    fn with(mut self, job: JobDescription) -> Result<Self, JdlError> {
+        self.add(job)?;
+        Ok(self)
+    }
 }
 
 /// Makes a job anew of the text that was kept when it was submitted, for another run.

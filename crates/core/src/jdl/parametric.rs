@@ -75,12 +75,30 @@ impl Number {
     }
 }
 
-/// The texts of the jobs that `attributes` stand for, `length` of them.
-pub(super) fn expand(attributes: &Attributes, length: usize) -> Result<Vec<String>, JdlError> {
+/// How many bytes each job of the series has at the least: those in which nothing is replaced.
+pub(super) fn least_bytes(attributes: &Attributes) -> usize {
+    let is_kept = |name: &str, written: &str| {
+        // the attributes of the series go, and lists lose their blanks
+        !name.starts_with("Parameter")
+            && !name.contains('%')
+            && !written.contains('%')
+            && !written.starts_with('{')
+    };
+    let bytes =
+        |(name, value): (&str, &Attribute)| value.text().filter(|text| is_kept(name, text)).map(str::len);
+    attributes.iter().filter_map(bytes).sum()
+}
+
+/// Gives the texts of the jobs that `attributes` stand for, `length` of them, one after the other to `take`.
+pub(super) fn expand(
+    attributes: &Attributes,
+    length: usize,
+    mut take: impl FnMut(String) -> Result<(), JdlError>,
+) -> Result<(), JdlError> {
     // a parametric description is submitted alone
     let too_long = |problem: Problem| JdlError::refused(0, problem.into());
     if !attributes.contains(VECTOR) {
-        return Ok(vec![attributes.print().map_err(too_long)?]);
+        return take(attributes.print().map_err(too_long)?);
     }
     let mut series = Vec::new();
     for (suffix, group) in groups(attributes, length)?.iter() {
@@ -88,31 +106,29 @@ pub(super) fn expand(attributes: &Attributes, length: usize) -> Result<Vec<Strin
     }
     let consumed = consumed_names(&series);
     let width = (length - 1).to_string().len();
-    (0..length)
-        .map(|k| {
-            let number = format!("{k:0width$}");
-            let mut job = Attributes::default();
-            for (name, value) in attributes.iter().filter(|(name, _)| !consumed.contains(*name)) {
-                let name = replace(name, "%n", &number)?;
-                let mut value = substitute(value, "%n", &number)?;
-                for (suffix, values) in &series {
-                    value = substitute_parameter(&value, &placeholder(suffix), &values[k])?;
-                }
-                job.set(&name, value);
-            }
+    let text = |k: usize| {
+        let number = format!("{k:0width$}");
+        let mut job = Attributes::default();
+        for (name, value) in attributes.iter().filter(|(name, _)| !consumed.contains(*name)) {
+            let name = replace(name, "%n", &number)?;
+            let mut value = substitute(value, "%n", &number)?;
             for (suffix, values) in &series {
-                let name = if suffix == "0" { "Parameter".to_owned() } else { format!("Parameter.{suffix}") };
-                if values[k].starts_with('{') {
-                    job.set_written(&name, &*values[k]);
-                } else {
-                    job.set_quoted(&name, &values[k]);
-                }
+                value = substitute_parameter(&value, &placeholder(suffix), &values[k])?;
             }
-            job.set_written("ParameterNumber", k.to_string());
-            job.print()
-        })
-        .collect::<Result<_, _>>()
-        .map_err(too_long)
+            job.set(&name, value);
+        }
+        for (suffix, values) in &series {
+            let name = if suffix == "0" { "Parameter".to_owned() } else { format!("Parameter.{suffix}") };
+            if values[k].starts_with('{') {
+                job.set_written(&name, &*values[k]);
+            } else {
+                job.set_quoted(&name, &values[k]);
+            }
+        }
+        job.set_written("ParameterNumber", k.to_string());
+        job.print()
+    };
+    (0..length).try_for_each(|k| take(text(k).map_err(too_long)?))
 }
 
 fn parametric_error(message: impl Into<String>) -> JdlError {

@@ -6,6 +6,7 @@
 
 mod keyset;
 mod partial_time;
+mod pattern;
 mod place;
 mod plan;
 mod pseudo;
@@ -16,7 +17,7 @@ mod token;
 pub use keyset::Position;
 pub use partial_time::{Interval, PartialTime, Resolution};
 pub use place::Place;
-pub use plan::{Plan, SearchError};
+pub use plan::{MOST_VALUES, Plan, SearchError};
 pub use pseudo::take_pseudo;
 pub use query::{CountQuery, PageQuery, SummaryQuery};
 pub use row::{CountRow, RawRow, RowBackend};

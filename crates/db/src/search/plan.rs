@@ -4,12 +4,12 @@ use diracx_core::{
     Explain, Explanation, Reason,
     search::{Direction, Filter, Page, ScalarOperator, Search, SearchValue, Sort, Summary, VectorOperator},
 };
-use regex::Regex;
 
 use super::{
     Column, ColumnKind, TableSpec,
     keyset::{Key, Position},
     partial_time::{Interval, PartialTime},
+    pattern,
 };
 use crate::{statement::Bind, time::UtcTime};
 
@@ -37,6 +37,14 @@ pub enum SearchError {
     /// A regular expression that is none.
     #[error("Invalid regex {0}")]
     InvalidRegex(String),
+    /// A regular expression that not every database understands, or not in the same way.
+    #[error("Invalid regex {value}: databases differ in how they read {part}")]
+    ForeignRegex {
+        /// The regular expression.
+        value: String,
+        /// What of it they read differently.
+        part: String,
+    },
     /// Greater or less than a text, for a column of numbers.
     #[error("Cannot order {column} by {value}: it holds numbers")]
     NotANumber {
@@ -97,6 +105,7 @@ impl Explain for SearchError {
             Self::UnknownColumn(name) | Self::UnknownSort(name) => explanation.with("parameter", name),
             Self::UnknownParameters(names) => explanation.with("parameters", names.join(", ")),
             Self::NotATime(value) | Self::InvalidRegex(value) => explanation.with("value", value),
+            Self::ForeignRegex { value, .. } => explanation.with("value", value),
             Self::NotANumber { column, value } | Self::NotAFlag { column, value } => {
                 explanation.with("parameter", column).with("value", value)
             }
@@ -117,7 +126,7 @@ impl Explain for SearchError {
 }
 
 /// How many values one search may compare with: SQLite binds at the most 32,766.
-const MOST_VALUES: usize = 30_000;
+pub const MOST_VALUES: usize = 30_000;
 
 fn quoted(names: &[String]) -> String {
     names.iter().map(|name| format!("'{name}'")).collect::<Vec<_>>().join(", ")
@@ -361,9 +370,8 @@ fn scalar(
         }
         (_, Matches) => {
             let pattern = text(value);
-            // The database would report it less clearly, or, on MySQL, as a failure of its own.
-            let known = Regex::new(&pattern).is_ok();
-            if known { Ok(compare(pattern.into())) } else { Err(SearchError::InvalidRegex(pattern)) }
+            pattern::check(&pattern)?;
+            Ok(compare(pattern.into()))
         }
         (_, Like | NotLike) => Ok(compare(text(value).into())),
         // A text that is no number equals no number, as DiracX has it; there is no order between them.

@@ -6,6 +6,7 @@ mod delete;
 mod delete_rows;
 mod insert;
 mod one_of;
+mod pieces;
 mod update;
 mod upsert;
 
@@ -13,6 +14,7 @@ pub use delete::BulkDelete;
 pub use delete_rows::BulkDeleteRows;
 pub use insert::BulkInsert;
 pub use one_of::{OneOf, one_of};
+pub use pieces::pieces;
 pub use update::BulkUpdate;
 pub use upsert::BulkUpsert;
 

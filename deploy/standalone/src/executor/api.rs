@@ -25,6 +25,9 @@ pub const COMPONENT: &str = "local-executor";
 /// Who reports, in the job logging. It starts with `Job`, so that it counts as a sign of life.
 const SOURCE: &str = "JobLocalExecutor";
 
+/// How many descriptions to ask for at once: one may have megabytes.
+const DESCRIPTIONS: usize = 16;
+
 /// What goes wrong with a call.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
@@ -119,17 +122,20 @@ impl Api {
         &self,
         jobs: &[JobId],
     ) -> Result<Vec<Result<String, String>>, CallError> {
-        let request = GetJobDescriptionsRequest { job_ids: jobs.iter().map(|job| job.get()).collect() };
-        let answer = self.client.clone().get_job_descriptions(self.signed(request)?).await?.into_inner();
-        if answer.outcomes.len() != jobs.len() {
-            return Err(CallError::Nonsense("not one outcome per job"));
+        let mut descriptions = Vec::with_capacity(jobs.len());
+        for jobs in jobs.chunks(DESCRIPTIONS) {
+            let request = GetJobDescriptionsRequest { job_ids: jobs.iter().map(|job| job.get()).collect() };
+            let answer = self.client.clone().get_job_descriptions(self.signed(request)?).await?.into_inner();
+            if answer.outcomes.len() != jobs.len() {
+                return Err(CallError::Nonsense("not one outcome per job"));
+            }
+            descriptions.extend(answer.outcomes.into_iter().map(|outcome| match outcome.result {
+                Some(job_description_outcome::Result::Description(found)) => Ok(found.jdl),
+                Some(job_description_outcome::Result::Error(error)) => Err(error.message),
+                None => Err("no description".to_owned()),
+            }));
         }
-        let outcome = |outcome: pb::JobDescriptionOutcome| match outcome.result {
-            Some(job_description_outcome::Result::Description(found)) => Ok(found.jdl),
-            Some(job_description_outcome::Result::Error(error)) => Err(error.message),
-            None => Err("no description".to_owned()),
-        };
-        Ok(answer.outcomes.into_iter().map(outcome).collect())
+        Ok(descriptions)
     }
 
     /// Tells the same about several jobs; returns those whose status is now the last one told.

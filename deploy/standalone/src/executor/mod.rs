@@ -306,15 +306,19 @@ async fn run_payload(
     job: JobId,
     payload: &jdl::Payload,
     scratch: &Scratch,
-    stopped: watch::Receiver<bool>,
+    mut stopped: watch::Receiver<bool>,
 ) -> Option<News> {
-    if let Err(problem) = files.fetch(job, payload, scratch).await {
+    let fetched = tokio::select! {
+        fetched = files.fetch(job, payload, scratch) => fetched,
+        () = stop(&mut stopped) => return None,
+    };
+    if let Err(problem) = fetched {
         // Only a job that runs can fail.
         tell(api, job, News::new(JobStatus::Running, "Downloading InputSandbox")).await;
         return Some(News::with(JobStatus::Failed, "Failed Downloading InputSandbox", problem));
     }
     tell(api, job, News::new(JobStatus::Running, "Application")).await;
-    let ended = match process::run(job, payload, scratch, stopped).await {
+    let ended = match process::run(job, payload, scratch, stopped.clone()).await {
         Outcome::Exited { code: Some(0), summary } => {
             News::with(JobStatus::Done, "Execution Complete", summary)
         }
@@ -326,10 +330,20 @@ async fn run_payload(
         }
         Outcome::Stopped => return None,
     };
-    match files.keep(job, payload, scratch).await {
+    let kept = tokio::select! {
+        kept = files.keep(job, payload, scratch) => kept,
+        () = stop(&mut stopped) => return None,
+    };
+    match kept {
         Ok(()) => Some(ended),
         Err(problem) => Some(News::with(JobStatus::Failed, "Failed Uploading OutputSandbox", problem)),
     }
+}
+
+/// Until somebody kills the job, or the executor ends.
+async fn stop(stopped: &mut watch::Receiver<bool>) {
+    // The error says that nobody is there any more to stop it.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 /// Tells something about a job, again if it must be.

@@ -5,7 +5,7 @@ use diracx_core::{
     JobId, PilotStamp,
     search::{Filter, Search, SearchValue, VectorOperator},
 };
-use diracx_db::search::take_pseudo;
+use diracx_db::search::{MOST_VALUES, take_pseudo};
 use diracx_proto::pilots::v1::GetPilotJobsRequest;
 
 use crate::{
@@ -31,6 +31,9 @@ pub async fn resolve(deps: &Deps, mut search: Search) -> Result<Search> {
     // A text that cannot be a stamp is nobody's.
     let stamps: Vec<String> = stamps.filter(|text| text.parse::<PilotStamp>().is_ok()).collect();
     let jobs = jobs_of(deps, &stamps).await?;
+    if jobs.len() > MOST_VALUES {
+        return Err(Error::TooManyPilotJobs { count: jobs.len() });
+    }
     search.filters.push(Filter::Vector {
         parameter: JOB_ID.to_owned(),
         operator: VectorOperator::In,

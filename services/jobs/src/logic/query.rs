@@ -1,6 +1,11 @@
 //! Which jobs a search finds for whom.
 
-use diracx_core::search::{Filter, Search, Summary, Table};
+use std::collections::{BTreeMap, BTreeSet};
+
+use diracx_core::{
+    JobId,
+    search::{Filter, Search, Summary, Table},
+};
 use diracx_db::{
     Deadline,
     search::{Place, Plan},
@@ -8,9 +13,9 @@ use diracx_db::{
 
 use crate::{
     Deps,
-    error::Result,
+    error::{Error, MOST_BYTES_IN_ANSWER, Result},
     policy::JobScope,
-    store::{Found, schema::JOBS},
+    store::{Found, HistoryRecord, StoredDescription, schema::JOBS},
 };
 
 /// Besides the columns: all that was recorded of the status.
@@ -53,6 +58,26 @@ pub async fn page(deps: &Deps, deadline: Deadline, plan: Plan, history: bool) ->
 pub async fn summarise(deps: &Deps, scope: &JobScope, mut summary: Summary) -> Result<Table> {
     restrict(scope, &mut summary.filters);
     deps.store.summarise(crate::deadline(), Plan::summary(&JOBS, &summary)?).await
+}
+
+/// The descriptions of jobs, which may be named more than once; those that do not exist are absent.
+pub async fn descriptions(deps: &Deps, jobs: &[JobId]) -> Result<BTreeMap<JobId, StoredDescription>> {
+    let found = deps.store.descriptions(crate::deadline(), each_once(jobs)).await?;
+    let bytes: usize = jobs.iter().filter_map(|job| found.get(job)).map(StoredDescription::bytes).sum();
+    if bytes > MOST_BYTES_IN_ANSWER { Err(Error::too_large("The descriptions")) } else { Ok(found) }
+}
+
+/// The histories of jobs, which may be named more than once; those without any are absent.
+pub async fn histories(deps: &Deps, jobs: &[JobId]) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>> {
+    let found = deps.store.histories(crate::deadline(), each_once(jobs)).await?;
+    let records = jobs.iter().filter_map(|job| found.get(job)).flatten();
+    let bytes: usize = records.map(HistoryRecord::bytes).sum();
+    if bytes > MOST_BYTES_IN_ANSWER { Err(Error::too_large("The histories")) } else { Ok(found) }
+}
+
+fn each_once(jobs: &[JobId]) -> Vec<JobId> {
+    let jobs: BTreeSet<JobId> = jobs.iter().copied().collect();
+    jobs.into_iter().collect()
 }
 
 /// Adds what keeps a search within the scope.

@@ -11,12 +11,12 @@ use diracx_core::{
     config::Config,
     jdl::{self, JobDescriptionLimits, SubmissionContext},
 };
-use diracx_db::DbError;
 use diracx_server::UserIdentity;
 use sha2::{Digest, Sha256};
 
 use crate::{
     Deps,
+    aside::aside,
     error::{Error, Result},
     policy::SubmitJobs,
     store::{Call, Made, Ownership, Submission, Submitted},
@@ -31,20 +31,15 @@ pub fn initial_status(parametric: bool) -> (JobStatus, &'static str) {
     }
 }
 
-/// Makes jobs of descriptions: all of them, or none.
+/// Makes jobs of descriptions: all of them, or none. One that is repeated must be what it was.
 pub async fn submit(
     deps: &Deps,
     permit: SubmitJobs,
     jdls: Vec<String>,
     request_id: Option<String>,
 ) -> Result<Submitted> {
-    let user = permit.user();
-    let whose = ownership(user);
-    let context = context(&*deps.config.current()?, &whose, deps.most_jobs_at_once)?;
-    let jobs = jdl::expand(&jdls, &context)?;
-    let call = request_id.map(|id| Call { key: key(user, &[&id]), digest: None });
-    let made = deps.store.submit(crate::deadline(), submission(deps, whose, jobs, call)).await?;
-    Ok(made.submitted)
+    let name = request_id.map(|request_id| (request_id, 0));
+    Ok(make(deps, permit.user(), jdls, name, deps.most_jobs_at_once).await?.submitted)
 }
 
 /// A part of a submission of any length.
@@ -63,16 +58,37 @@ const MOST_JOBS_IN_BATCH: usize = 10_000;
 
 /// Makes jobs of the descriptions of a batch: all of them, or none. One that is repeated must be what it was.
 pub async fn submit_batch(deps: &Deps, permit: &SubmitJobs, batch: Batch) -> Result<Made> {
-    let user = permit.user();
+    let name = (batch.request_id, batch.position);
+    make(deps, permit.user(), batch.jdls, Some(name), MOST_JOBS_IN_BATCH).await
+}
+
+/// Makes jobs, unless a call of that name has made them: then neither the configuration nor a limit of today matters.
+async fn make(
+    deps: &Deps,
+    user: &UserIdentity,
+    jdls: Vec<String>,
+    name: Option<(String, usize)>,
+    max_jobs: usize,
+) -> Result<Made> {
+    // Even an empty description takes time.
+    let length: usize = jdls.iter().map(|jdl| jdl.len() + 16).sum();
+    let jdls = Arc::new(jdls);
+    let mut call = None;
+    if let Some((request_id, position)) = name {
+        let jdls = Arc::clone(&jdls);
+        let digest = aside(length, move |_| hash(jdls.iter())).await?;
+        let known = Call { key: key(user, &request_id, position), digest };
+        if let Some(submitted) = deps.store.submitted(crate::deadline(), known.clone()).await? {
+            return Ok(Made { submitted, repeated: true });
+        }
+        call = Some(known);
+    }
     let whose = ownership(user);
-    let context = context(&*deps.config.current()?, &whose, MOST_JOBS_IN_BATCH)?;
-    let key = key(user, &[&batch.request_id, "batch", &batch.position.to_string()]);
-    let digest = hash(&batch.jdls);
-    // Thousands of descriptions are work for longer than others should wait for this thread.
-    let expanded = tokio::task::spawn_blocking(move || jdl::expand(&batch.jdls, &context)).await;
-    let jobs = expanded.map_err(|_| DbError::Panicked)??;
-    let call = Call { key, digest: Some(digest) };
-    deps.store.submit(crate::deadline(), submission(deps, whose, jobs, Some(call))).await
+    let context = context(&*deps.config.current()?, &whose, max_jobs)?;
+    // Each description may stand for as many jobs as are allowed.
+    let work = length.saturating_mul(max_jobs);
+    let jobs = aside(work, move |wanted| jdl::expand_while(&jdls, &context, wanted)).await??;
+    deps.store.submit(crate::deadline(), submission(deps, whose, jobs, call)).await
 }
 
 fn ownership(user: &UserIdentity) -> Ownership {
@@ -127,12 +143,16 @@ pub(super) fn context(config: &Config, whose: &Ownership, max_jobs: usize) -> Re
         software_dist_module: operations.software_dist_module.clone(),
         os_compatibility,
         max_jobs,
+        max_bytes: jdl::MAX_BYTES_IN_ALL,
     })
 }
 
-/// The key of a call: the same text of two people means two calls.
-fn key(user: &UserIdentity, parts: &[&str]) -> String {
-    hash([user.sub.as_str(), &user.dirac_group].iter().chain(parts))
+/// The key of a call, or of a batch of a stream: the same name of two people means two calls. A call has the key of a
+/// stream's first batch, so that whoever repeats one as the other makes nothing twice.
+fn key(user: &UserIdentity, request_id: &str, position: usize) -> String {
+    let position = position.to_string();
+    let place: &[&str] = if position == "0" { &[] } else { &["batch", &position] };
+    hash([user.sub.as_str(), &user.dirac_group, request_id].iter().chain(place))
 }
 
 /// A hash of texts, each with its length.

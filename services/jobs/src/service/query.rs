@@ -94,12 +94,12 @@ pub(super) async fn get_job_descriptions(
     let jobs = job_ids("job_ids", &request.into_inner().job_ids).map_err(to_status)?;
     let permit = policy::read(deps, &identity, jobs).await.map_err(to_status)?;
     let jobs = permit.into_jobs();
-    let mut found = deps.store.descriptions(crate::deadline(), jobs.clone()).await.map_err(to_status)?;
+    let found = query::descriptions(deps, &jobs).await.map_err(to_status)?;
     let outcomes = jobs
         .into_iter()
         .map(|job| pb::JobDescriptionOutcome {
             job_id: job.get(),
-            result: Some(match found.remove(&job) {
+            result: Some(match found.get(&job) {
                 Some(stored) => pb::job_description_outcome::Result::Description(description(stored)),
                 None => {
                     pb::job_description_outcome::Result::Error(of_item(&to_status(Error::JobNotFound(job))))
@@ -118,7 +118,7 @@ pub(super) async fn get_job_histories(
     let jobs = job_ids("job_ids", &request.into_inner().job_ids).map_err(to_status)?;
     let permit = policy::read(deps, &identity, jobs).await.map_err(to_status)?;
     let jobs = permit.into_jobs();
-    let found = deps.store.histories(crate::deadline(), jobs.clone()).await.map_err(to_status)?;
+    let found = query::histories(deps, &jobs).await.map_err(to_status)?;
     let outcomes = jobs
         .into_iter()
         .map(|job| pb::JobHistoryOutcome {
@@ -135,13 +135,14 @@ pub(super) async fn get_job_histories(
     Ok(Response::new(pb::GetJobHistoriesResponse { outcomes }))
 }
 
-fn description(stored: StoredDescription) -> pb::JobDescription {
+fn description(stored: &StoredDescription) -> pb::JobDescription {
+    let StoredDescription { original_jdl, jdl, ownership } = stored;
     pb::JobDescription {
-        original_jdl: stored.original_jdl,
-        jdl: stored.jdl,
-        owner: stored.ownership.owner,
-        owner_group: stored.ownership.owner_group,
-        vo: stored.ownership.vo,
+        original_jdl: original_jdl.clone(),
+        jdl: jdl.clone(),
+        owner: ownership.owner.clone(),
+        owner_group: ownership.owner_group.clone(),
+        vo: ownership.vo.clone(),
     }
 }
 

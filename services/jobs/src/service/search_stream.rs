@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     Deps,
+    error::Error,
     logic::{
         pilots,
         query::{self, JobSearch},
@@ -48,6 +49,7 @@ pub(super) async fn stream_search_jobs(
     let limit = search.page.map_or(u64::MAX, |page| page.limit);
     let search = pilots::resolve(deps, search).await.map_err(to_status)?;
     let search = JobSearch::new(search, history);
+    let history = search.history;
     let (place, sent) = token.map_or((None, 0), |token| (Some(token.place), token.sent));
     let reader = Reader {
         deps: deps.clone(),
@@ -55,6 +57,7 @@ pub(super) async fn stream_search_jobs(
         search: Arc::new(search),
         binding,
         limit,
+        rows: if history { ROWS_WITH_HISTORY } else { ROWS },
         sent,
         place,
         until: Deadline::current(),
@@ -76,6 +79,8 @@ struct Reader {
     binding: Binding,
     /// Rows in all at the most, with those before the stream was taken up again.
     limit: u64,
+    /// Rows of the next message at the most.
+    rows: u64,
     /// Rows that were read, with those.
     sent: u64,
     /// Where the next rows begin.
@@ -99,17 +104,21 @@ impl Reader {
 
     /// What to read next.
     fn plan(&self) -> Result<Plan, Status> {
-        let rows = if self.search.history { ROWS_WITH_HISTORY } else { ROWS };
-        let page = Page { skip: 0, limit: rows.min(self.limit.saturating_sub(self.sent)) };
+        let page = Page { skip: 0, limit: self.rows.min(self.limit.saturating_sub(self.sent)) };
         let search = Search { page: Some(page), ..self.search.search.clone() };
         let plan = query::plan(&self.scope, search, self.place.clone()).map_err(to_status)?;
         Ok(plan.ok_or_else(|| to_status(no_such_place("resume_token")))?.counted(false))
     }
 
     async fn read(&mut self) -> Result<Option<pb::StreamSearchJobsResponse>, Status> {
-        let plan = self.plan()?;
-        let found = query::page(&self.deps, crate::deadline(), plan.clone(), self.search.history).await;
-        let found = found.map_err(to_status)?;
+        let (plan, found) = loop {
+            let plan = self.plan()?;
+            match query::page(&self.deps, crate::deadline(), plan.clone(), self.search.history).await {
+                // Long histories come in smaller messages.
+                Err(Error::AnswerTooLarge { .. }) if self.rows > 1 => self.rows /= 2,
+                found => break (plan, found.map_err(to_status)?),
+            }
+        };
         let place = Place::behind(&plan, &found.rows);
         let table = found.rows.table;
         self.sent += table.rows.len() as u64;

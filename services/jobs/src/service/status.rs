@@ -18,6 +18,9 @@ use crate::{
     policy,
 };
 
+/// How many records one call may bring for all its jobs.
+const MOST_RECORDS: usize = 50_000;
+
 /// What the columns of a record hold, in characters.
 const MINOR_STATUS: usize = 128;
 const APPLICATION_STATUS: usize = 255;
@@ -53,6 +56,10 @@ fn decode(request: pb::SetJobStatusesRequest, latest: DateTime<Utc>) -> Result<S
     if request.updates.len() > MOST_JOBS {
         let problem = format!("has {} jobs, {MOST_JOBS} is the limit", request.updates.len());
         return Err(Invalid::field("updates", problem));
+    }
+    let records: usize = request.updates.iter().map(|update| update.records.len()).sum();
+    if records > MOST_RECORDS {
+        return Err(Invalid::field("updates", format!("has {records} records, {MOST_RECORDS} is the limit")));
     }
     let mut seen = BTreeSet::new();
     let mut jobs = Vec::with_capacity(request.updates.len());

@@ -34,6 +34,13 @@ pub struct StoredDescription {
     pub ownership: Ownership,
 }
 
+impl StoredDescription {
+    /// How many bytes its texts have.
+    pub fn bytes(&self) -> usize {
+        self.original_jdl.len() + self.jdl.len()
+    }
+}
+
 /// One record of a job's history, complete.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HistoryRecord {
@@ -47,6 +54,14 @@ pub struct HistoryRecord {
     pub time: DateTime<Utc>,
     /// Who reported it.
     pub source: String,
+}
+
+impl HistoryRecord {
+    /// How many bytes it has in an answer, about.
+    pub fn bytes(&self) -> usize {
+        let texts = [&self.status, &self.minor_status, &self.application_status, &self.source];
+        texts.into_iter().map(String::len).sum::<usize>() + 32
+    }
 }
 
 /// Rows of a search, and for each its history if that was asked for.
@@ -70,14 +85,14 @@ pub trait QueryStore: Send + Sync {
     /// Whose the jobs are; those that do not exist are absent.
     async fn ownerships(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<BTreeMap<JobId, Ownership>>;
 
-    /// The descriptions of the jobs; those that do not exist are absent.
+    /// The descriptions of the jobs; those that do not exist are absent. Too much text for one answer is refused.
     async fn descriptions(
         &self,
         deadline: Deadline,
         jobs: Vec<JobId>,
     ) -> Result<BTreeMap<JobId, StoredDescription>>;
 
-    /// The histories of the jobs; those without any are absent.
+    /// The histories of the jobs; those without any are absent. Too much for one answer is refused.
     async fn histories(
         &self,
         deadline: Deadline,

@@ -33,8 +33,8 @@ pub struct Submission {
 pub struct Call {
     /// Who calls, and what they call it; 64 characters.
     pub key: String,
-    /// A hash of what the call brings, if a repetition has to bring the same.
-    pub digest: Option<String>,
+    /// A hash of what the call brings: a repetition has to bring the same.
+    pub digest: String,
 }
 
 /// Jobs that were made.
@@ -60,6 +60,9 @@ pub struct Made {
 /// How jobs come into being.
 #[async_trait]
 pub trait SubmissionStore: Send + Sync {
+    /// What a call made when it was made before; it is refused if it brought something else then.
+    async fn submitted(&self, deadline: Deadline, call: Call) -> Result<Option<Submitted>>;
+
     /// Makes jobs: all of them, or none. Sandboxes of their owner that they name are assigned to them as input. A
     /// repetition of a call gets what the first one made, and is refused if it brings something else.
     async fn submit(&self, deadline: Deadline, submission: Submission) -> Result<Made>;

@@ -7,7 +7,8 @@ use std::{
 
 use diracx_client::{AnyChannel, Caller, in_process};
 use diracx_proto::pilots::v1::{
-    GetJobPilotsRequest, GetJobPilotsResponse, JobPilot, JobPilots,
+    GetJobPilotsRequest, GetJobPilotsResponse, GetPilotJobsRequest, GetPilotJobsResponse, JobPilot,
+    JobPilots, PilotJob, PilotJobs,
     pilots_service_server::{PilotsService, PilotsServiceServer},
 };
 use tonic::{Request, Response, Status};
@@ -50,5 +51,21 @@ impl PilotsService for Fleet {
         let of = |job_id: i64| known.get(&job_id).map(|pilots| JobPilots { job_id, pilots: pilots.clone() });
         let jobs = request.into_inner().job_ids.into_iter().filter_map(of).collect();
         Ok(Response::new(GetJobPilotsResponse { jobs }))
+    }
+
+    async fn get_pilot_jobs(
+        &self,
+        request: Request<GetPilotJobsRequest>,
+    ) -> Result<Response<GetPilotJobsResponse>, Status> {
+        let known = self.jobs.lock().unwrap();
+        let known = known.as_ref().ok_or_else(|| Status::unavailable("the pilots service is away"))?;
+        let of = |pilot_stamp: String| {
+            let ran = |pilots: &[JobPilot]| pilots.iter().any(|pilot| pilot.pilot_stamp == pilot_stamp);
+            let jobs = known.iter().filter(|(_, pilots)| ran(pilots));
+            let jobs = jobs.map(|(job_id, _)| PilotJob { job_id: *job_id, start_time: None }).collect();
+            PilotJobs { pilot_stamp, jobs }
+        };
+        let pilots = request.into_inner().pilot_stamps.into_iter().map(of).collect();
+        Ok(Response::new(GetPilotJobsResponse { pilots }))
     }
 }

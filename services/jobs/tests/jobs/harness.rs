@@ -52,6 +52,21 @@ fn config() -> Config {
     .unwrap()
 }
 
+fn clients(
+    deps: &Deps,
+    issuer: &TestIssuer,
+) -> (JobsServiceClient<AnyChannel>, SandboxesServiceClient<AnyChannel>) {
+    let stack = Stack {
+        access: Arc::new(diracx_jobs::access().unwrap()),
+        verifier: issuer.verifier(),
+        gate: VersionGate::new("0.0.1a1".parse().unwrap()),
+        limits: Limits::default(),
+        metrics: Metrics::default(),
+    };
+    let channel = in_process(diracx_jobs::service(deps.clone(), &stack));
+    (diracx_client::jobs(channel.clone()), diracx_client::sandboxes(channel))
+}
+
 impl Jobs {
     pub(crate) async fn start(db: TestDatabase) -> Self {
         Self::start_with(db, true).await
@@ -84,17 +99,14 @@ impl Jobs {
             pilots: Some(fleet.channel()),
             generic_pilots_manage_vo_jobs,
         };
-        let stack = Stack {
-            access: Arc::new(diracx_jobs::access().unwrap()),
-            verifier: issuer.verifier(),
-            gate: VersionGate::new("0.0.1a1".parse().unwrap()),
-            limits: Limits::default(),
-            metrics: Metrics::default(),
-        };
-        let channel = in_process(diracx_jobs::service(deps.clone(), &stack));
-        let client = JobsServiceClient::new(channel.clone());
-        let sandboxes = SandboxesServiceClient::new(channel);
+        let (client, sandboxes) = clients(&deps, &issuer);
         Self { client, sandboxes, directory, databases, clock, deps, fleet, issuer, _db: db }
+    }
+
+    /// The service started again, with something else in what it works with.
+    pub(crate) fn now_with(&mut self, change: impl FnOnce(&mut Deps)) {
+        change(&mut self.deps);
+        (self.client, self.sandboxes) = clients(&self.deps, &self.issuer);
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

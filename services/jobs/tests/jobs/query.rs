@@ -98,6 +98,107 @@ on_both_backends! {
         assert_eq!(reason(negative), "INVALID_FIELD");
     }
 
+    async fn a_pattern_finds_the_same_everywhere_or_is_refused(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ids = five(&jobs).await;
+        for (pattern, expected) in [
+            ("^(alpha|beta)$", Some(&[0, 1][..])),
+            ("(?i)ALPHA", Some(&[0])),
+            ("(?P<first>a)l", Some(&[0])),
+            ("(?:ph|ps)", Some(&[0, 4])),
+            ("[[:alpha:]]{6}", Some(&[4])),
+            ("[]a]l", Some(&[0])),
+            ("\\bgam", Some(&[2])),
+            ("\\Adelta\\z", Some(&[3])),
+            ("\\x67\\x{61}m", Some(&[2])),
+            ("[^a-z]", Some(&[])),
+            ("l+?t", Some(&[3])),
+            ("(?s-i:d.l)", Some(&[3])),
+            // Of the backends, only SQLite's engine, which is Rust's, knows these.
+            ("(?u)a", None),
+            ("(?R)a", None),
+            ("(?-u)a", None),
+            ("(?x) a", None),
+            ("\\u0061", None),
+            ("\\U00000061", None),
+            ("\\u{61}", None),
+            ("\\p{Greek}", None),
+            ("\\pL", None),
+            ("[a--b]", None),
+            ("[a&&b]", None),
+            ("[a~~b]", None),
+            ("[a[bc]]", None),
+            ("a**", None),
+            ("a*+", None),
+            ("^*", None),
+            ("\\<a", None),
+            ("\\b{start}a", None),
+            ("a{,3}", None),
+            ("a{70000}", None),
+            // Only the others know these.
+            ("a(?=l)", None),
+            ("(?<!a)l", None),
+            ("(a).*\\1", None),
+            ("a++", None),
+            ("(?>a)", None),
+            ("\\Qa\\E", None),
+            ("\\K", None),
+            ("(?#comment)a", None),
+            ("(*UTF8)a", None),
+            ("\\h", None),
+            ("[[:<:]]a", None),
+            ("(?(1)a|b)", None),
+            ("\\N{U+61}", None),
+            // Nobody does.
+            ("(", None),
+            ("[b-a]", None),
+            ("a{2,1}", None),
+            ("\\", None),
+        ] {
+            let found = jobs.finds("alice", vec![scalar("JobName", ScalarOperator::Regex, text(pattern))]).await;
+            match (found, expected) {
+                (Ok(found), Some(expected)) => {
+                    assert_eq!(found, expected.iter().map(|i| ids[*i]).collect::<Vec<_>>(), "{pattern}");
+                }
+                (Err(status), None) => {
+                    assert_eq!(status.code(), tonic::Code::InvalidArgument, "{pattern}: {status}");
+                    assert!(status.message().starts_with(&format!("Invalid regex {pattern}")), "{status}");
+                }
+                (found, _) => panic!("{pattern}: {found:?}"),
+            }
+        }
+    }
+
+    async fn a_pattern_that_takes_for_ever_is_given_up(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let name = format!("{}!", "a".repeat(120));
+        let id = jobs.submit("alice", &[&jdl(&name, "ANY", 1)]).await.unwrap();
+        for pattern in ["(a+)+$", "(a|a)*$", "(a|aa)+$", "(.*)*b"] {
+            let begun = std::time::Instant::now();
+            match jobs.finds("alice", vec![scalar("JobName", ScalarOperator::Regex, text(pattern))]).await {
+                // PCRE gives up after some steps.
+                Err(status) => assert_eq!(status.code(), tonic::Code::InvalidArgument, "{pattern}: {status}"),
+                Ok(found) => assert!(found.is_empty() || found == id, "{pattern}: {found:?}"),
+            }
+            assert!(begun.elapsed() < std::time::Duration::from_secs(20), "{pattern}");
+        }
+    }
+
+    async fn pilots_that_ran_too_many_jobs_are_told_so(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ids = jobs.submit("alice", &[HELLO; 3]).await.unwrap();
+        jobs.fleet.gives(ids[1], "alpha", "stamp1");
+        let of_pilot = || vec![Filter::equals("PilotStamp", "stamp1")];
+        assert_eq!(jobs.finds("alice", of_pilot()).await.unwrap(), [ids[1]]);
+        for job in 1..=30_001 {
+            jobs.fleet.gives(job, "alpha", "stamp1");
+        }
+        let error = jobs.finds("alice", of_pilot()).await.unwrap_err();
+        let sentence = "These pilots ran 30001 jobs, and a search goes through 30000 at the most: name fewer pilots";
+        assert_eq!((error.code(), error.message()), (tonic::Code::InvalidArgument, sentence));
+        assert_eq!(reason(Err::<(), _>(error)), "INVALID_SEARCH");
+    }
+
     async fn pages_fit_together(db: TestDatabase) {
         let jobs = Jobs::start(db).await;
         let ids = five(&jobs).await;

@@ -186,10 +186,60 @@ on_both_backends! {
         assert_eq!(ids(&again)[..2], ids(&first)[..]);
         assert_eq!(again.iter().map(|batch| batch.repeated_batch).collect::<Vec<_>>(), [true, true, false]);
         assert_eq!(again[0].submission_time, first[0].submission_time);
-        // The same name of somebody else, or of a call that is no stream, means something else.
+        // The same name of somebody else means something else.
         assert!(!submit_stream(&jobs, "bob", "s-1", &[&a]).await.unwrap()[0].repeated_batch);
-        assert!(!ids(&first)[0].contains(&jobs.submit_as_call("alice", &[HELLO], "s-1").await.unwrap()[0]));
-        assert_eq!(jobs.finds("carol", vec![]).await.unwrap().len(), 7 + 3 + 1);
+        assert_eq!(jobs.finds("carol", vec![]).await.unwrap().len(), 7 + 3);
+    }
+
+    async fn a_call_repeated_as_a_stream_or_a_stream_as_a_call_makes_nothing_twice(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let (a, b) = (jdls("a", 3), jdls("b", 3));
+        let texts = |jdls: &[String]| jdls.to_vec();
+        let call = async |name: &str, jdls: Vec<String>| {
+            jobs.submit_as_call("alice", &jdls.iter().map(String::as_str).collect::<Vec<_>>(), name).await
+        };
+        let called = call("c-1", texts(&a)).await.unwrap();
+        let streamed = submit_stream(&jobs, "alice", "c-1", &[&a]).await.unwrap();
+        assert_eq!((ids(&streamed).concat(), streamed[0].repeated_batch), (called, true));
+        let streamed = submit_stream(&jobs, "alice", "s-1", &[&a, &b]).await.unwrap();
+        assert_eq!(call("s-1", texts(&a)).await.unwrap(), ids(&streamed)[0]);
+        assert_eq!(reason(call("s-1", [a, b].concat()).await), "REQUEST_ID_REUSED");
+        assert_eq!(jobs.finds("carol", vec![]).await.unwrap().len(), 3 + 6);
+    }
+
+    async fn a_batch_that_would_fill_the_memory_is_refused(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let long = format!("Executable = \"x\"; Arguments = \"{}\"; Parameters = 10000;", "y".repeat(1_000_000));
+        let error = submit_stream(&jobs, "alice", "s-1", &[&[long]]).await.unwrap_err();
+        assert_eq!(error.code(), Code::InvalidArgument);
+        assert_eq!(
+            error.message(),
+            "batch 0: The job descriptions of one call may have 67108864 bytes in all: submit fewer jobs at once"
+        );
+        assert_eq!(reason(Err::<(), _>(error)), "TOO_MANY_JOBS");
+        assert_eq!(jobs.finds("carol", vec![]).await.unwrap().len(), 0);
+    }
+
+    async fn a_batch_of_more_than_one_statement_keeps_its_order(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let many = jdls("m", 2_300);
+        let made = submit_stream(&jobs, "alice", "s-1", &[&many]).await.unwrap();
+        let numbers = &made[0].job_ids;
+        let first = numbers[0];
+        assert_eq!(*numbers, (first..first + 2_300).collect::<Vec<_>>());
+        let found = jobs
+            .search("alice", |asked| {
+                asked.read_mask = vec!["JobID".into(), "JobName".into()];
+                asked.page_size = 10_000;
+            })
+            .await
+            .unwrap();
+        let expected: Vec<_> = (0..).zip(numbers).map(|(i, id)| [id.to_string(), format!("m-{i}")]).collect();
+        assert_eq!(rows(found), expected);
+        let last = jobs.descriptions("alice", &numbers[2_299..]).await.unwrap().remove(0);
+        let Some(pb::job_description_outcome::Result::Description(last)) = last.result else { panic!("no description") };
+        assert!(last.jdl.contains("JobName = \"m-2299\"") && last.jdl.contains(&format!("JobID = {};", first + 2_299)));
+        assert_eq!(jobs.history_length("alice", first + 2_299).await, 1);
     }
 
     async fn a_repeated_batch_must_be_what_it_was(db: TestDatabase) {

@@ -2,10 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use diracx_proto::jobs::v1 as pb;
 use diracx_testkit::on_both_backends;
 use futures::future::join_all;
 
-use crate::harness::{HELLO, Jobs, reason, rows};
+use crate::{
+    harness::{HELLO, Jobs, reason, rows},
+    sql::execute,
+};
 
 on_both_backends! {
     async fn a_job_is_stored_as_dirac_stores_it(db: TestDatabase) {
@@ -23,7 +27,7 @@ on_both_backends! {
         assert_eq!(found, [expected]);
 
         let description = jobs.descriptions("alice", &ids).await.unwrap().remove(0);
-        let Some(diracx_proto::jobs::v1::job_description_outcome::Result::Description(description)) = description.result
+        let Some(pb::job_description_outcome::Result::Description(description)) = description.result
         else {
             panic!("no description")
         };
@@ -36,7 +40,7 @@ on_both_backends! {
         let jobs = Jobs::start(db).await;
         let names = ["a", "b", "c"].map(|name| format!("Executable = \"x\"; JobName = \"{name}\";"));
         let ids = jobs.submit("alice", &names.each_ref().map(String::as_str)).await.unwrap();
-        assert!(ids.is_sorted(), "{ids:?}");
+        assert_eq!(ids, [ids[0], ids[0] + 1, ids[0] + 2]);
         let found = jobs
             .search("alice", |request| request.read_mask = vec!["JobID".into(), "JobName".into()])
             .await
@@ -71,6 +75,61 @@ on_both_backends! {
         let other = jobs.submit_as_call("bob", &[HELLO], "call-1").await.unwrap();
         assert!(!first.contains(&other[0]), "two people's calls are two calls");
         assert_eq!(reason(jobs.submit_as_call("alice", &[HELLO], &"x".repeat(65)).await), "INVALID_FIELD");
+    }
+
+    async fn a_repeated_call_must_be_what_it_was(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let other = HELLO.replace("hello", "goodbye");
+        jobs.submit_as_call("alice", &[HELLO, HELLO], "call-1").await.unwrap();
+        for others in [&[HELLO, &other][..], &[HELLO], &[HELLO, HELLO, HELLO], &["A = ;"]] {
+            let error = jobs.submit_as_call("alice", others, "call-1").await.unwrap_err();
+            assert_eq!(error.code(), tonic::Code::AlreadyExists);
+            assert_eq!(error.message(), "this request_id was used for other job descriptions");
+            assert_eq!(reason(Err::<(), _>(error)), "REQUEST_ID_REUSED");
+        }
+        assert_eq!(jobs.finds("carol", vec![]).await.unwrap().len(), 2);
+    }
+
+    async fn what_was_remembered_without_a_digest_is_still_answered(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let first = jobs.submit_as_call("alice", &[HELLO], "call-1").await.unwrap();
+        // As an earlier version kept it.
+        let kept = format!(r#"{{"ids":[{}],"parametric":false,"at":"2026-11-23T10:00:00Z"}}"#, first[0]);
+        execute(&jobs.databases.job_db, &format!("UPDATE SubmissionRequests SET Jobs = '{kept}'")).await;
+        assert_eq!(jobs.submit_as_call("alice", &[HELLO], "call-1").await.unwrap(), first);
+    }
+
+    async fn a_call_is_repeated_whatever_the_configuration_says_by_now(db: TestDatabase) {
+        let mut jobs = Jobs::start(db).await;
+        let series = r#"Executable = "x"; Parameters = 3;"#;
+        let first = jobs.submit_as_call("alice", &[series], "call-1").await.unwrap();
+        jobs.now_with(|deps| deps.most_jobs_at_once = 2);
+        assert_eq!(jobs.submit_as_call("alice", &[series], "call-1").await.unwrap(), first);
+        assert_eq!(reason(jobs.submit_as_call("alice", &[series], "call-2").await), "TOO_MANY_JOBS");
+        assert_eq!(jobs.finds("carol", vec![]).await.unwrap(), first);
+    }
+
+    async fn descriptions_that_fill_more_than_one_statement_stay_with_their_jobs(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        // Noise does not become shorter by compression.
+        let mut seed = 1_u32;
+        let mut noise = || {
+            seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            char::from(b'0' + u8::try_from((seed >> 24) % 64).unwrap())
+        };
+        let jdls: Vec<String> = (0..6)
+            .map(|_| {
+                let noise: String = (0..800_000).map(|_| noise()).filter(|c| !";[]=".contains(*c)).collect();
+                format!("Executable = \"x\"; Arguments = \"{noise}\";")
+            })
+            .collect();
+        let ids = jobs.submit("alice", &jdls.iter().map(String::as_str).collect::<Vec<_>>()).await.unwrap();
+        let found = jobs.descriptions("alice", &ids).await.unwrap();
+        for ((found, jdl), id) in found.into_iter().zip(&jdls).zip(&ids) {
+            let Some(pb::job_description_outcome::Result::Description(found)) = found.result else { panic!("no description") };
+            assert!(found.original_jdl == format!("[{jdl}]"), "the description of another job");
+            assert!(found.jdl.contains(&format!("JobID = {id};")), "another number");
+        }
     }
 
     async fn the_same_call_many_times_at_once_makes_its_jobs_once(db: TestDatabase) {

@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use diracx_core::{JobId, jdl::FinishedJob};
+use diracx_core::{
+    JobId,
+    jdl::{FinishedJob, JobDescription},
+};
 use diracx_db::{
     Bind, DbError, DbResult, UtcTime,
-    statement::{BulkInsert, BulkUpdate, one_of},
+    statement::{BulkInsert, BulkUpdate, one_of, pieces},
 };
 
 use super::{Conn, dialect};
 use crate::{
     compression,
-    error::Result,
+    error::{Error, MOST_BYTES_IN_ANSWER, Result},
     logic::{
         metadata::{ATTRIBUTES, Attribute, AttributeValue},
         submission::initial_status,
@@ -39,6 +42,9 @@ impl Prepared {
         Self { submission, originals }
     }
 }
+
+/// How many jobs are inserted at once.
+const MOST_ROWS: usize = 1_000;
 
 const JDL_COLUMNS: &[&str] = &["JDL", "JobRequirements", "OriginalJDL"];
 
@@ -66,7 +72,7 @@ const JOB_COLUMNS: &[&str] = &[
 pub(super) async fn insert(conn: &mut Conn, prepared: &Prepared) -> Result<Submitted> {
     let Submission { jobs, at, .. } = &prepared.submission;
     let mut ids = Vec::with_capacity(jobs.len());
-    for originals in prepared.originals.chunks(BulkInsert::rows_per_statement(JDL_COLUMNS.len())) {
+    for originals in pieces(&prepared.originals, MOST_ROWS, String::len) {
         let rows: Vec<_> = originals
             .iter()
             .map(|original| vec![Bind::from(""), Bind::from(""), original.as_str().into()])
@@ -76,40 +82,39 @@ pub(super) async fn insert(conn: &mut Conn, prepared: &Prepared) -> Result<Submi
             dialect::inserted_ids(conn, originals.len()).await.map_err(DbError::from)?.into_iter().map(JobId),
         );
     }
-    let finished =
-        ids.iter().zip(jobs.iter()).map(|(id, job)| job.finish(*id)).collect::<Result<Vec<_>, _>>()?;
-
-    let descriptions: Vec<_> = ids
-        .iter()
-        .zip(&finished)
-        .map(|(id, job)| (Bind::Int(id.get()), vec![Some(compression::compress(&job.jdl).into())]))
-        .collect();
-    for rows in descriptions.chunks(1_000) {
-        BulkUpdate { table: "JobJDLs", key: "JobID", columns: &["JDL"], rows }
-            .execute(conn)
-            .await
-            .map_err(DbError::from)?;
+    let parametric = jobs.iter().any(|job| job.parametric);
+    let jobs: Vec<_> = ids.iter().copied().zip(jobs.iter()).collect();
+    for jobs in pieces(&jobs, MOST_ROWS, |(_, job)| job.original_jdl.len()) {
+        insert_numbered(conn, jobs, &prepared.submission, parametric).await?;
     }
-
-    let rows: Vec<_> =
-        ids.iter().zip(&finished).map(|(id, job)| row(*id, job, &prepared.submission)).collect();
-    insert_rows(conn, "Jobs", JOB_COLUMNS, &rows).await?;
-
-    let inputs: Vec<_> = ids
-        .iter()
-        .zip(&finished)
-        .flat_map(|(id, job)| job.input_data.iter().flatten().map(move |lfn| (*id, lfn)))
-        .map(|(id, lfn)| vec![Bind::Int(id.get()), lfn.as_str().into(), "AprioriGood".into()])
-        .collect();
-    insert_rows(conn, "InputData", &["JobID", "LFN", "Status"], &inputs).await?;
-
-    Ok(Submitted { ids, parametric: jobs.iter().any(|job| job.parametric), at: *at })
+    Ok(Submitted { ids, parametric, at: *at })
 }
 
-fn row(id: JobId, job: &FinishedJob, submission: &Submission) -> Vec<Bind> {
+/// Finishes some jobs with their numbers, and inserts what they have besides their row in `JobJDLs`.
+async fn insert_numbered(
+    conn: &mut Conn,
+    jobs: &[(JobId, &JobDescription)],
+    submission: &Submission,
+    parametric: bool,
+) -> Result<()> {
+    let (mut descriptions, mut rows, mut inputs) = (Vec::new(), Vec::new(), Vec::new());
+    for (id, job) in jobs {
+        let job = job.finish(*id)?;
+        descriptions.push((Bind::Int(id.get()), vec![Some(compression::compress(&job.jdl).into())]));
+        rows.push(row(*id, &job, submission, parametric));
+        let input = |lfn: &String| vec![Bind::Int(id.get()), lfn.as_str().into(), "AprioriGood".into()];
+        inputs.extend(job.input_data.iter().flatten().map(input));
+    }
+    let update = BulkUpdate { table: "JobJDLs", key: "JobID", columns: &["JDL"], rows: &descriptions };
+    update.execute(conn).await.map_err(DbError::from)?;
+    insert_rows(conn, "Jobs", JOB_COLUMNS, &rows).await?;
+    Ok(insert_rows(conn, "InputData", &["JobID", "LFN", "Status"], &inputs).await?)
+}
+
+fn row(id: JobId, job: &FinishedJob, submission: &Submission, parametric: bool) -> Vec<Bind> {
     let attributes = &job.attributes;
     let or = |value: &Option<String>, default: &str| Bind::from(value.as_deref().unwrap_or(default));
-    let (status, minor_status) = initial_status(submission.jobs.iter().any(|job| job.parametric));
+    let (status, minor_status) = initial_status(parametric);
     let at = UtcTime::from(submission.at);
     vec![
         Bind::Int(id.get()),
@@ -157,11 +162,37 @@ pub(super) async fn ownerships(conn: &mut Conn, ids: &[JobId]) -> DbResult<BTree
         .collect())
 }
 
-/// The descriptions of the jobs; missing jobs are absent.
+/// How many jobs' descriptions are read at once: those of one job may have megabytes.
+const DESCRIPTIONS_AT_ONCE: usize = 32;
+
+/// The descriptions of the jobs; missing jobs are absent. They are given up when they are too much for an answer.
 pub(super) async fn descriptions(
     conn: &mut Conn,
     ids: &[JobId],
-) -> DbResult<BTreeMap<JobId, StoredDescription>> {
+) -> Result<BTreeMap<JobId, StoredDescription>> {
+    let mut found = BTreeMap::new();
+    let mut bytes = 0;
+    for ids in ids.chunks(DESCRIPTIONS_AT_ONCE) {
+        for (id, row) in some_descriptions(conn, ids).await? {
+            let description = row.read(id)?;
+            bytes += description.bytes();
+            if bytes > MOST_BYTES_IN_ANSWER {
+                return Err(Error::too_large("The descriptions"));
+            }
+            found.insert(JobId(id), description);
+        }
+    }
+    Ok(found)
+}
+
+/// Descriptions as they are stored, and whose they are.
+struct Packed {
+    ownership: Ownership,
+    original_jdl: String,
+    jdl: String,
+}
+
+async fn some_descriptions(conn: &mut Conn, ids: &[JobId]) -> DbResult<Vec<(i64, Packed)>> {
     type Row = (i64, String, String, String, String, String);
     let rows: Vec<Row> = jobs::table
         .inner_join(job_jdls::table)
@@ -176,24 +207,28 @@ pub(super) async fn descriptions(
         ))
         .load(conn)
         .await?;
-    rows.into_iter()
-        .map(|(id, owner, owner_group, vo, original_jdl, jdl)| {
-            let read = |column: &'static str, text: &str| {
-                compression::decompress(text).map_err(|problem| DbError::Inconsistency {
-                    table: "JobJDLs",
-                    column,
-                    row: id.to_string(),
-                    problem: problem.to_string(),
-                })
-            };
-            let description = StoredDescription {
-                original_jdl: read("OriginalJDL", &original_jdl)?,
-                jdl: read("JDL", &jdl)?,
-                ownership: Ownership { owner, owner_group, vo },
-            };
-            Ok((JobId(id), description))
+    let packed = |(id, owner, owner_group, vo, original_jdl, jdl)| {
+        (id, Packed { ownership: Ownership { owner, owner_group, vo }, original_jdl, jdl })
+    };
+    Ok(rows.into_iter().map(packed).collect())
+}
+
+impl Packed {
+    fn read(self, id: i64) -> DbResult<StoredDescription> {
+        let read = |column: &'static str, text: &str| {
+            compression::decompress(text).map_err(|problem| DbError::Inconsistency {
+                table: "JobJDLs",
+                column,
+                row: id.to_string(),
+                problem: problem.to_string(),
+            })
+        };
+        Ok(StoredDescription {
+            original_jdl: read("OriginalJDL", &self.original_jdl)?,
+            jdl: read("JDL", &self.jdl)?,
+            ownership: self.ownership,
         })
-        .collect()
+    }
 }
 
 /// The status columns of a job, locked.

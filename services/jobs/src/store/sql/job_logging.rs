@@ -3,7 +3,12 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, Utc};
-use diesel::{dsl::sql, prelude::*, sql_types::Double};
+use diesel::{
+    dsl::sql,
+    prelude::*,
+    query_builder::{AstPass, Query, QueryFragment, QueryId},
+    sql_types::{BigInt, Double},
+};
 use diesel_async::RunQueryDsl;
 use diracx_core::JobId;
 use diracx_db::{
@@ -13,6 +18,7 @@ use diracx_db::{
 
 use super::Conn;
 use crate::{
+    error::{Error, MOST_BYTES_IN_ANSWER, Result},
     logic::{
         submission::initial_status,
         transitions::{self, to_millis},
@@ -73,24 +79,40 @@ pub(super) async fn insert_first(conn: &mut Conn, submitted: &Submitted) -> DbRe
 ///
 /// The last time is that of the latest among each status's newest records, as DiracX takes it.
 pub(super) async fn last_records(conn: &mut Conn, jobs: &[JobId]) -> DbResult<BTreeMap<JobId, Mark>> {
-    let ids: Vec<i64> = jobs.iter().map(|id| id.get()).collect();
-    let rows: Vec<(i64, i64, String, f64)> = logging_info::table
-        .filter(one_of(logging_info::job_id, ids))
-        .select((logging_info::job_id, logging_info::seq_num, logging_info::status, order_number()))
-        .order((logging_info::job_id, logging_info::seq_num))
-        .load(conn)
-        .await?;
-    let mut newest: BTreeMap<(i64, String), f64> = BTreeMap::new();
+    let ids = jobs.iter().map(|id| id.get());
+    let newest: Vec<(i64, i64, f64)> =
+        NewestOfEachStatus(one_of(logging_info::job_id, ids)).load(conn).await?;
     let mut marks: BTreeMap<JobId, Mark> = BTreeMap::new();
-    for (job, sequence, status, order) in rows {
-        marks.entry(JobId(job)).or_default().sequence = sequence;
-        newest.insert((job, status), order);
-    }
-    for ((job, _), order) in newest {
+    for (job, sequence, order) in newest {
         let mark = marks.entry(JobId(job)).or_default();
+        mark.sequence = mark.sequence.max(sequence);
         mark.last = mark.last.max(from_order(order));
     }
     Ok(marks)
+}
+
+/// Of the jobs that fit, the newest record of each status: job, number, time. Histories may be long, and there are few
+/// statuses.
+#[derive(QueryId)]
+struct NewestOfEachStatus<F>(F);
+
+impl<F> Query for NewestOfEachStatus<F> {
+    type SqlType = (BigInt, BigInt, Double);
+}
+
+impl<F: QueryFragment<DB>, DB: diesel::backend::Backend> QueryFragment<DB> for NewestOfEachStatus<F> {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        out.push_sql(
+            "SELECT record.JobID, record.SeqNum, record.StatusTimeOrder + 0.0e0 FROM \
+             (SELECT JobID, MAX(SeqNum) AS SeqNum FROM LoggingInfo WHERE ",
+        );
+        self.0.walk_ast(out.reborrow())?;
+        out.push_sql(
+            " GROUP BY JobID, Status) AS newest INNER JOIN LoggingInfo AS record \
+             ON record.JobID = newest.JobID AND record.SeqNum = newest.SeqNum",
+        );
+        Ok(())
+    }
 }
 
 /// Records what the plans say, behind what is recorded already.
@@ -112,11 +134,31 @@ pub(super) async fn append(
     insert(conn, &rows).await
 }
 
-/// The histories of the jobs, oldest first; jobs without records are absent.
+/// How many jobs' histories are read at once.
+const HISTORIES_AT_ONCE: usize = 1_000;
+/// How many records they may have: a usual job has ten.
+const MOST_RECORDS: usize = 100_000;
+
+/// The histories of the jobs, oldest first; jobs without records are absent. They are given up when they are too much
+/// for an answer.
 pub(super) async fn histories(
     conn: &mut Conn,
     jobs: &[JobId],
-) -> DbResult<BTreeMap<JobId, Vec<HistoryRecord>>> {
+) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>> {
+    let mut found = BTreeMap::new();
+    let mut bytes = 0;
+    for jobs in jobs.chunks(HISTORIES_AT_ONCE) {
+        let some = some_histories(conn, jobs).await?;
+        bytes += some.values().flatten().map(HistoryRecord::bytes).sum::<usize>();
+        if bytes > MOST_BYTES_IN_ANSWER {
+            return Err(Error::too_large("The histories"));
+        }
+        found.extend(some);
+    }
+    Ok(found)
+}
+
+async fn some_histories(conn: &mut Conn, jobs: &[JobId]) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>> {
     type Row = (i64, String, String, String, f64, UtcTime, String);
     let ids: Vec<i64> = jobs.iter().map(|id| id.get()).collect();
     let rows: Vec<Row> = logging_info::table
@@ -136,8 +178,14 @@ pub(super) async fn histories(
             logging_info::status_time,
             logging_info::seq_num,
         ))
+        .limit(MOST_RECORDS as i64 + 1)
         .load(conn)
-        .await?;
+        .await
+        .map_err(DbError::from)?;
+    if rows.len() > MOST_RECORDS {
+        let limit = format!("{MOST_RECORDS} records");
+        return Err(Error::AnswerTooLarge { what: "The histories", limit });
+    }
     let mut histories: BTreeMap<JobId, Vec<HistoryRecord>> = BTreeMap::new();
     for (id, status, minor_status, application_status, _, time, source) in rows {
         let history = histories.entry(JobId(id)).or_default();

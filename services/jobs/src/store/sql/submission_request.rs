@@ -16,8 +16,8 @@ use crate::{
 struct Remembered {
     #[serde(flatten)]
     submitted: Submitted,
-    /// The hash of what it brought, if its repetitions have to bring the same.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The hash of what it brought; earlier versions did not always keep it.
+    #[serde(default)]
     digest: Option<String>,
 }
 
@@ -37,10 +37,9 @@ pub(super) async fn find(conn: &mut Conn, call: &Call) -> Result<Option<Submitte
         row: call.key.clone(),
         problem: error.to_string(),
     })?;
-    if remembered.digest == call.digest {
-        Ok(Some(remembered.submitted))
-    } else {
-        Err(Error::RequestIdReused)
+    match remembered.digest {
+        Some(digest) if digest != call.digest => Err(Error::RequestIdReused),
+        _ => Ok(Some(remembered.submitted)),
     }
 }
 
@@ -57,7 +56,7 @@ pub(super) async fn remember(conn: &mut Conn, call: &Call, submitted: &Submitted
         let old = submission_requests::reception_time.lt(UtcTime::from(submitted.at - KEPT));
         diesel::delete(submission_requests::table.filter(old)).execute(conn).await?;
     }
-    let remembered = Remembered { submitted: submitted.clone(), digest: call.digest.clone() };
+    let remembered = Remembered { submitted: submitted.clone(), digest: Some(call.digest.clone()) };
     let jobs = serde_json::to_string(&remembered).map_err(|error| DbError::Refused(error.to_string()))?;
     let rows = [vec![Bind::from(call.key.as_str()), UtcTime::from(submitted.at).into(), jobs.into()]];
     let insert = BulkInsert {

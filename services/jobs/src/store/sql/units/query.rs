@@ -69,7 +69,7 @@ impl QueryStore for Store {
         self.0
             .read(deadline, move |tx| {
                 let jobs = Arc::clone(&jobs);
-                async move { Ok(job::descriptions(tx.on(JOB_DB).await?, &jobs).await?) }.boxed()
+                async move { job::descriptions(tx.on(JOB_DB).await?, &jobs).await }.boxed()
             })
             .await
     }
@@ -83,7 +83,7 @@ impl QueryStore for Store {
         self.0
             .read(deadline, move |tx| {
                 let jobs = Arc::clone(&jobs);
-                async move { Ok(job_logging::histories(tx.on(JOB_LOGGING_DB).await?, &jobs).await?) }.boxed()
+                async move { job_logging::histories(tx.on(JOB_LOGGING_DB).await?, &jobs).await }.boxed()
             })
             .await
     }

@@ -10,18 +10,30 @@ use diracx_core::sandbox::SandboxOwner;
 
 use super::{Store, Tx, job, job_event, job_logging, sandbox, submission_request};
 use crate::{
+    aside::aside,
     error::Result,
     logic::sandbox::named_inputs,
     store::{
         schema::{JOB_DB, JOB_LOGGING_DB},
-        submission::{Made, Submission, SubmissionStore, Submitted},
+        submission::{Call, Made, Submission, SubmissionStore, Submitted},
     },
 };
 
 #[async_trait]
 impl SubmissionStore for Store {
+    async fn submitted(&self, deadline: Deadline, call: Call) -> Result<Option<Submitted>> {
+        let call = Arc::new(call);
+        self.0
+            .read(deadline, move |tx| {
+                let call = Arc::clone(&call);
+                async move { submission_request::find(tx.on(JOB_DB).await?, &call).await }.boxed()
+            })
+            .await
+    }
+
     async fn submit(&self, deadline: Deadline, submission: Submission) -> Result<Made> {
-        let prepared = Arc::new(job::Prepared::new(submission));
+        let bytes = submission.jobs.iter().map(|job| job.original_jdl.len()).sum();
+        let prepared = Arc::new(aside(bytes, move |_| job::Prepared::new(submission)).await?);
         self.0
             .write(deadline, move |tx| {
                 let prepared = Arc::clone(&prepared);
