@@ -246,6 +246,13 @@ pub fn plan(
     Plan { change, records: updates, kill, leaves_queue }
 }
 
+/// Decides what comes of a status that somebody sets rather than reports: the job is there now, whatever the machine
+/// says. The record is no older than the last one, or it would be one of the past.
+pub fn take(current: &CurrentStatus, record: StatusRecord, now: DateTime<Utc>) -> Plan {
+    let time = current.last_record.map_or(now, |last| last.max(now));
+    plan(current, vec![StatusRecord { time, ..record }], true, now)
+}
+
 /// The first start and the first end that the updates tell of, by what they asked for and not by
 /// what the machine made of it.
 fn exec_times(current: &CurrentStatus, updates: &[StatusRecord], change: &mut StatusChange) {

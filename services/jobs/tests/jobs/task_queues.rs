@@ -36,7 +36,7 @@ async fn make_tables_of_dirac(jobs: &Jobs) {
 }
 
 /// A queue of somebody in a group with these jobs, each as urgent as said; `enabled` is DIRAC's counter.
-async fn queue(jobs: &Jobs, id: i64, whose: [&str; 3], enabled: i64, waiting: &[(i64, f64)]) {
+pub(crate) async fn queue(jobs: &Jobs, id: i64, whose: [&str; 3], enabled: i64, waiting: &[(i64, f64)]) {
     let [owner, group, vo] = whose;
     let mut sql = format!(
         "INSERT INTO tq_TaskQueues (TQId, Owner, OwnerGroup, VO, CPUTime, Priority, Enabled)
@@ -71,7 +71,7 @@ async fn rows(jobs: &Jobs, table: &str, condition: &str) -> u32 {
     count(&jobs.databases.task_queue_db, table, condition).await
 }
 
-const ALICE: [&str; 3] = ["alice", "user", "alpha"];
+pub(crate) const ALICE: [&str; 3] = ["alice", "user", "alpha"];
 const BOB: [&str; 3] = ["bob", "user", "alpha"];
 
 /// A killed job leaves its queue, the empty queue goes with all that belongs to it, and what is left shares anew.
