@@ -62,9 +62,9 @@ pub static MACHINE: [Row; 16] = [
     Row { status: Running,     next: &[Stalled, Done, Failed, Rescheduled, Completing, Killed, Received],       effects: &[Starts] },
     Row { status: Stalled,     next: &[Running, Failed, Killed],                                                effects: &[RunsOnHeartbeat, RunsOnNews] },
     Row { status: Completing,  next: &[Done, Failed, Completed, Stalled, Killed],                               effects: &[] },
-    Row { status: Completed,   next: &[Done, Failed],                                                           effects: &[Ends] },
-    Row { status: Done,        next: &[Deleted],                                                                effects: &[Ends] },
-    Row { status: Failed,      next: &[Rescheduled, Deleted],                                                   effects: &[Ends] },
+    Row { status: Completed,   next: &[Done, Failed],                                                           effects: &[Ends, LeavesQueue] },
+    Row { status: Done,        next: &[Deleted],                                                                effects: &[Ends, LeavesQueue] },
+    Row { status: Failed,      next: &[Rescheduled, Deleted],                                                   effects: &[Ends, LeavesQueue] },
     Row { status: Killed,      next: &[Deleted],                                                                effects: &[Ends, Kills, LeavesQueue] },
     Row { status: Deleted,     next: &[],                                                                       effects: &[Kills, LeavesQueue] },
 ];

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use diracx_core::JobStatus::{Deleted, Killed, Received, Rescheduled};
+use diracx_core::JobStatus::{self, Deleted, Killed, Received, Rescheduled};
+use diracx_proto::jobs::v1 as pb;
 use diracx_testkit::{TestDatabase, on_both_backends};
 
 use crate::{
@@ -143,6 +144,19 @@ on_both_backends! {
         // The machine refuses, so the job is Received as it was, which is a place before any queue.
         jobs.set_status("alice", ids[1], jobs.later(1), Received).await.unwrap();
         assert_eq!(rows(&jobs, "tq_Jobs", "1 = 1").await, 1);
+    }
+
+    async fn every_end_of_a_job_is_the_end_of_its_waiting(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ends: Vec<_> = JobStatus::ALL.iter().copied().filter(|status| status.is_final()).collect();
+        let ids = jobs.submit("alice", &vec![HELLO; ends.len()]).await.unwrap();
+        // They were put into the queue before they were said to wait.
+        queue(&jobs, 1, ALICE, 1, &ids.iter().map(|id| (*id, 1.0)).collect::<Vec<_>>()).await;
+        let updates = ids.iter().zip(ends).map(|(id, end)| update(*id, vec![record(jobs.later(1), Some(end))])).collect();
+        let request = pb::SetJobStatusesRequest { updates, force: true };
+        jobs.client.clone().set_job_statuses(jobs.request("alice", request)).await.unwrap();
+        assert_eq!(rows(&jobs, "tq_Jobs", "1 = 1").await, 0);
+        assert_eq!(priorities(&jobs).await, []);
     }
 
     async fn many_killed_at_once_leave_no_empty_queue_and_no_share_unspent(db: TestDatabase) {
