@@ -25,18 +25,19 @@ use crate::fleet::Fleet;
 
 pub(crate) const HELLO: &str = r#"Executable = "/bin/echo"; Arguments = "hello"; JobName = "greeting";"#;
 
+#[derive(Clone)]
 pub(crate) struct Jobs {
     pub(crate) client: JobsServiceClient<AnyChannel>,
     pub(crate) sandboxes: SandboxesServiceClient<AnyChannel>,
     /// Where their bytes are.
-    pub(crate) directory: tempfile::TempDir,
+    pub(crate) directory: Arc<tempfile::TempDir>,
     pub(crate) databases: JobDatabases,
     pub(crate) clock: Arc<MockClock>,
     pub(crate) deps: Deps,
     /// The pilots service next door.
     pub(crate) fleet: Fleet,
     issuer: TestIssuer,
-    _db: TestDatabase,
+    _db: Arc<TestDatabase>,
 }
 
 /// VO alpha shows its jobs to all its members, beta does not.
@@ -50,6 +51,21 @@ fn config() -> Config {
         "Operations": {"beta": {"Services": {"JobMonitoring": {"GlobalJobsInfo": false}}}},
     }))
     .unwrap()
+}
+
+fn clients(
+    deps: &Deps,
+    issuer: &TestIssuer,
+) -> (JobsServiceClient<AnyChannel>, SandboxesServiceClient<AnyChannel>) {
+    let stack = Stack {
+        access: Arc::new(diracx_jobs::access().unwrap()),
+        verifier: issuer.verifier(),
+        gate: VersionGate::new("0.0.1a1".parse().unwrap()),
+        limits: Limits::default(),
+        metrics: Metrics::default(),
+    };
+    let channel = in_process(diracx_jobs::service(deps.clone(), &stack));
+    (JobsServiceClient::new(channel.clone()), SandboxesServiceClient::new(channel))
 }
 
 impl Jobs {
@@ -84,17 +100,18 @@ impl Jobs {
             pilots: Some(fleet.channel()),
             generic_pilots_manage_vo_jobs,
         };
-        let stack = Stack {
-            access: Arc::new(diracx_jobs::access().unwrap()),
-            verifier: issuer.verifier(),
-            gate: VersionGate::new("0.0.1a1".parse().unwrap()),
-            limits: Limits::default(),
-            metrics: Metrics::default(),
-        };
-        let channel = in_process(diracx_jobs::service(deps.clone(), &stack));
-        let client = JobsServiceClient::new(channel.clone());
-        let sandboxes = SandboxesServiceClient::new(channel);
-        Self { client, sandboxes, directory, databases, clock, deps, fleet, issuer, _db: db }
+        let (client, sandboxes) = clients(&deps, &issuer);
+        let directory = Arc::new(directory);
+        Self { client, sandboxes, directory, databases, clock, deps, fleet, issuer, _db: Arc::new(db) }
+    }
+
+    /// Another process of the service on the same databases.
+    pub(crate) async fn replica(&self) -> Self {
+        let store = store::open(&self.databases).await.unwrap();
+        let feed = Feed::start(store.clone(), self.clock.clone());
+        let deps = Deps { feed, store, ..self.deps.clone() };
+        let (client, sandboxes) = clients(&deps, &self.issuer);
+        Self { client, sandboxes, deps, ..self.clone() }
     }
 
     pub(crate) fn now(&self) -> DateTime<Utc> {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
 
+mod every_change;
 mod fleet;
 mod harness;
 mod heartbeat;
