@@ -69,6 +69,11 @@ impl DbError {
         matches!(self, Self::Conflict(_))
     }
 
+    /// Whether the server does not take changes of a transaction that sees what others commit meanwhile.
+    pub(crate) fn is_about_isolation(&self) -> bool {
+        matches!(self, Self::Statement(error) if error.to_string().contains("BINLOG_FORMAT = STATEMENT"))
+    }
+
     /// Names the database in an "unavailable" that came from the bare driver.
     #[must_use]
     pub fn of(self, name: &'static str) -> Self {

@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test whose database fails cannot go on")]
 
+use std::time::Duration;
+
 use diesel::{connection::SimpleConnection as _, prelude::*, sql_types::Text};
 use diesel_async::{AsyncConnection as _, AsyncMysqlConnection, SimpleAsyncConnection as _};
 use diracx_db::DbUrl;
@@ -47,4 +49,22 @@ pub async fn execute(db: &DbUrl, statements: &str) {
             conn.batch_execute(statements).await.unwrap();
         }
     }
+}
+
+/// Another client of a MariaDB.
+pub(crate) async fn connection(db: &DbUrl) -> AsyncMysqlConnection {
+    let DbUrl::MySql(url) = db else { panic!("another database") };
+    AsyncMysqlConnection::establish(url).await.unwrap()
+}
+
+/// Returns once a statement about this table of a MariaDB waits for somebody's lock.
+pub(crate) async fn waits_for_lock(db: &DbUrl, table: &str) {
+    let waiting = format!("trx_state = 'LOCK WAIT' AND trx_query LIKE '%{table}%'");
+    let waits = async {
+        while count(db, "information_schema.INNODB_TRX", &waiting).await == 0 {
+            // The server shows the same again to who asks sooner.
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), waits).await.expect("a statement that waits");
 }

@@ -1,12 +1,15 @@
 //! Who may do what with which jobs. Permits can be made here only.
 //!
-//! | | submit | search, count | read | manage | give away, remove | maintain |
-//! |---|---|---|---|---|---|---|
-//! | `NormalUser` | yes | own, or the VO's | own | own | no, own | no |
-//! | `JobAdministrator` | no | all | all | all | all | no |
-//! | a pilot | no | no | those it runs | those it runs | no | no |
-//! | `GenericPilot` | no | no | its VO's, if set | its VO's, if set | no, its VO's | no |
-//! | a component of the system | no | all | all | all | no, all | yes |
+//! | | submit | search, count | read | manage | give away, remove | keep books | maintain |
+//! |---|---|---|---|---|---|---|---|
+//! | `NormalUser` | yes | own, or the VO's | own | own | no, own | no | no |
+//! | `JobAdministrator` | no | all | all | all | all | all | no |
+//! | a pilot | no | no | those it runs | those it runs | no | no | no |
+//! | `GenericPilot` | no | no | its VO's, if set | its VO's, if set | no, its VO's | no | no |
+//! | a component of the system | no | all | all | all | no, all | all | yes |
+//!
+//! To keep books is to set what the system notes about a job by itself: how often it was rescheduled, whether it is
+//! verified, whether it is accounted for.
 //!
 //! Sandboxes belong to a person in a group of a VO:
 //!
@@ -39,6 +42,7 @@ use diracx_server::{Identity, PilotIdentity, UserIdentity};
 use crate::{
     Deps,
     error::{Error, Result},
+    logic::metadata::MetadataPatch,
     runners,
     store::sandbox::KnownSandbox,
 };
@@ -76,6 +80,17 @@ pub struct ManageJobs(Vec<JobId>);
 impl ManageJobs {
     /// Which.
     pub fn into_jobs(self) -> Vec<JobId> {
+        self.0
+    }
+}
+
+/// These patches may be applied.
+#[derive(Debug)]
+pub struct PatchJobs(Vec<MetadataPatch>);
+
+impl PatchJobs {
+    /// Which.
+    pub fn into_patches(self) -> Vec<MetadataPatch> {
         self.0
     }
 }
@@ -184,10 +199,18 @@ pub async fn manage(deps: &Deps, identity: &Identity, jobs: Vec<JobId>) -> Resul
     check(deps, identity, &jobs).await.map(|()| ManageJobs(jobs))
 }
 
-/// Whether this identity may give jobs to somebody else.
-pub fn give_away(identity: &Identity) -> Result<()> {
+/// Whether this identity may apply these patches: change the jobs, give them to somebody else if a patch does, and
+/// keep books if a patch does.
+pub async fn patch(deps: &Deps, identity: &Identity, patches: Vec<MetadataPatch>) -> Result<PatchJobs> {
     let administers = identity.as_user().is_some_and(|user| user.has_property(JOB_ADMINISTRATOR));
-    if administers { Ok(()) } else { Err(Error::Forbidden) }
+    let keeps_books = administers || identity.as_component().is_some();
+    if !administers && patches.iter().any(MetadataPatch::changes_ownership)
+        || !keeps_books && patches.iter().any(MetadataPatch::changes_bookkeeping)
+    {
+        return Err(Error::Forbidden);
+    }
+    let jobs: Vec<JobId> = patches.iter().map(|patch| patch.job).collect();
+    check(deps, identity, &jobs).await.map(|()| PatchJobs(patches))
 }
 
 /// Whether this identity may have reschedulings counted from zero again: administrators.

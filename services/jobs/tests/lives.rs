@@ -10,8 +10,8 @@ use chrono::{DateTime, TimeDelta, Utc};
 use diracx_core::{
     JobId,
     JobStatus::{
-        self, Completing, Deleted, Done, Failed, Killed, Matched, Received, Rescheduled, Running, Stalled,
-        Waiting,
+        self, Checking, Deleted, Done, Failed, Killed, Received, Rescheduled, Running, Scouting, Staging,
+        Submitting, Waiting,
     },
 };
 use diracx_jobs::logic::{
@@ -36,7 +36,12 @@ enum Step {
     Acknowledge(usize),
     /// The job is sent back to the beginning.
     Reschedule { reset: bool },
+    /// DIRAC puts the job into a task queue, before or after it says that the job waits.
+    Queue,
 }
+
+/// Where DIRAC may be about to put a job into a task queue.
+const BEFORE_MATCHING: [JobStatus; 6] = [Submitting, Received, Checking, Scouting, Staging, Waiting];
 
 /// A Kill, as it is kept and as it really is.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -63,6 +68,8 @@ struct Job {
     newest: BTreeMap<Option<&'static str>, DateTime<Utc>>,
     kills: Vec<Kill>,
     run: usize,
+    /// Whether it stands in a task queue.
+    queued: bool,
 }
 
 impl Job {
@@ -77,6 +84,7 @@ impl Job {
             newest: [(Some(status.as_str()), now)].into(),
             kills: Vec::new(),
             run: 0,
+            queued: false,
         }
     }
 
@@ -103,6 +111,9 @@ impl Job {
         let mut steps = vec![Step::Tick, Step::Reschedule { reset: false }, Step::Reschedule { reset: true }];
         for (acknowledges, arrives) in [(true, true), (true, false), (false, true)] {
             steps.push(Step::Beat { acknowledges, arrives });
+        }
+        if !self.queued && BEFORE_MATCHING.contains(&self.status) {
+            steps.push(Step::Queue);
         }
         steps.extend((0..self.kills.len()).filter(|kill| self.kills[*kill].seen).map(Step::Acknowledge));
         steps
@@ -160,6 +171,7 @@ impl Job {
                 }
             }
             Step::Reschedule { reset } => job.reschedule(*reset)?,
+            Step::Queue => job.queued = true,
         }
         job.keeps_the_rules(self)?;
         Ok(job)
@@ -185,6 +197,7 @@ impl Job {
         rule(!(starts && self.has_started || ends && self.has_ended), "it starts once and ends once")?;
         self.has_started |= starts;
         self.has_ended |= ends;
+        self.queued &= !plan.leaves_queue;
         for record in &plan.records {
             self.newest.insert(record.status.map(JobStatus::as_str), record.time);
         }
@@ -213,7 +226,7 @@ impl Job {
                 (self.counter, self.run) = (counter, self.run + 1);
                 self.kills.iter_mut().for_each(|kill| kill.waits = false);
                 self.take(&plan)?;
-                rule(self.status == Received, "it begins again")
+                rule(self.status == Received && !self.queued, "it begins again, before any queue")
             }
             Decision::No(_, plan) => {
                 plan.map_or(Ok(()), |plan| self.take(&plan))?;
@@ -237,6 +250,9 @@ impl Job {
         rule(dates.len() == self.kills.len(), "no two commands have one name")?;
         let stops = |status| matches!(status, Killed | Deleted);
         rule(!stops(self.status) || stops(before.status) || waiting > 0, "who stops a job tells its pilot")?;
+        rule(!(self.queued && self.status.is_final()), "who has ended waits in no queue")?;
+        let moved = before.status == Waiting && self.status != Waiting;
+        rule(!(self.queued && moved), "who waits no more leaves the queue")?;
         let newer = self.newest.len() >= before.newest.len();
         rule(
             newer && (0..=LIMIT).contains(&self.counter),
@@ -280,21 +296,8 @@ fn live(from: JobStatus, reports: &[Step], most: usize) -> usize {
 
 #[test]
 fn no_life_of_a_few_steps_breaks_the_rules_wherever_it_begins() {
-    let asked = [
-        Received,
-        Waiting,
-        Matched,
-        Running,
-        Stalled,
-        Completing,
-        Done,
-        Failed,
-        Killed,
-        Deleted,
-        Rescheduled,
-    ];
     let at = |status| [-1, 0, 1].map(|offset| Step::Report(vec![(offset, status)], false));
-    let mut reports: Vec<Step> = asked.into_iter().flat_map(at).collect();
+    let mut reports: Vec<Step> = JobStatus::ALL.iter().copied().flat_map(at).collect();
     reports.push(Step::Report(vec![(0, Done), (-1, Running)], false));
     reports.push(Step::Report(vec![(0, Killed), (-1, Failed), (1, Running)], false));
     reports.extend([Running, Killed].map(|status| Step::Report(vec![(0, status)], true)));

@@ -8,8 +8,13 @@ use std::{
 
 use chrono::TimeDelta;
 use diracx_core::{Clock as _, SystemClock};
+use diracx_proto::jobs::v1::{RemoveJobsRequest, SubmitJobsRequest, jobs_service_client::JobsServiceClient};
 use diracx_tests::http::{Answer, Connection};
 use serde_json::{Map, Value, json};
+use tonic::{
+    Code, Request,
+    transport::{Channel, Endpoint},
+};
 
 /// What clients may ask for, and how often.
 const ASKED: [&str; 12] = [
@@ -40,6 +45,8 @@ pub(crate) struct Told {
     pub(crate) sites: BTreeMap<i64, BTreeSet<String>>,
     /// By job, how often it was sent back to the beginning, and how often it was told that this was too often.
     pub(crate) reschedulings: BTreeMap<i64, [usize; 2]>,
+    /// By identity of a call that several make, the jobs that it made.
+    pub(crate) calls: BTreeMap<String, Vec<i64>>,
     /// Jobs that are known to be alive.
     pub(crate) alive: BTreeSet<i64>,
     /// What went wrong.
@@ -53,6 +60,10 @@ impl Told {
         self.jobs.extend(other.jobs);
         self.refusals.extend(other.refusals);
         self.alive.extend(other.alive);
+        for (call, jobs) in other.calls {
+            let first = self.calls.entry(call.clone()).or_insert_with(|| jobs.clone());
+            assert_eq!(*first, jobs, "the call {call} made its jobs twice");
+        }
         for (job, updates) in other.updates {
             self.updates.entry(job).or_default().extend(updates);
         }
@@ -69,25 +80,29 @@ impl Told {
     }
 }
 
+/// The jobs that clients deal with.
+#[derive(Clone, Default)]
+pub(crate) struct Jobs {
+    /// Those that everybody changes.
+    pub(crate) shared: Arc<Vec<i64>>,
+    /// Those that everybody sends back to the beginning.
+    pub(crate) restless: Arc<Vec<i64>>,
+    /// Those that everybody removes, or changes before they are gone.
+    pub(crate) doomed: Arc<Vec<i64>>,
+}
+
 pub(crate) struct Client {
     number: usize,
     requests: usize,
     random: u64,
     headers: Vec<(String, String)>,
     connection: Connection,
-    shared: Arc<Vec<i64>>,
-    restless: Arc<Vec<i64>>,
+    grpc: JobsServiceClient<Channel>,
+    jobs: Jobs,
 }
 
 impl Client {
-    /// One that changes the jobs of `shared`, and sends those of `restless` back to the beginning.
-    pub(crate) fn new(
-        number: usize,
-        base: &str,
-        token: &str,
-        shared: &Arc<Vec<i64>>,
-        restless: &Arc<Vec<i64>>,
-    ) -> Self {
+    pub(crate) fn new(number: usize, base: &str, token: &str, jobs: &Jobs) -> Self {
         let headers = vec![
             ("Authorization".to_owned(), format!("Bearer {token}")),
             ("Content-Type".to_owned(), "application/json".to_owned()),
@@ -99,8 +114,10 @@ impl Client {
             random,
             headers,
             connection: Connection::to(base),
-            shared: Arc::clone(shared),
-            restless: Arc::clone(restless),
+            grpc: JobsServiceClient::new(
+                Endpoint::from_shared(base.to_owned()).expect("a URI").connect_lazy(),
+            ),
+            jobs: jobs.clone(),
         }
     }
 
@@ -111,7 +128,10 @@ impl Client {
             match self.below(100) {
                 0..2 => self.submit(20, &mut told).await,
                 2..10 => self.submit(1, &mut told).await,
-                10..60 => self.update(&mut told).await,
+                10..50 => self.update(&mut told).await,
+                50..54 => self.submit_again(&mut told).await,
+                54..58 => self.assign(&mut told).await,
+                58..60 => self.doom(&mut told).await,
                 60..70 => self.patch(&mut told).await,
                 70..77 => self.be_alive(&mut told).await,
                 77..82 => self.reschedule(&mut told).await,
@@ -132,6 +152,63 @@ impl Client {
                 assert!(told.jobs.insert(job), "job {job} was made twice");
             }
         }
+    }
+
+    /// What others submit as well, under the same identity.
+    async fn submit_again(&mut self, told: &mut Told) {
+        let request_id = format!("call {}", self.below(8));
+        let jdls = vec!["Executable = \"/bin/true\";".to_owned(); 3];
+        let request = self.request(SubmitJobsRequest { jdls, request_id: request_id.clone() });
+        match self.grpc.submit_jobs(request).await {
+            Ok(answer) => {
+                let jobs = answer.into_inner().jobs.iter().map(|job| job.job_id).collect();
+                told.add(Told { calls: [(request_id, jobs)].into(), ..Told::default() });
+            }
+            Err(status) => told.refusals.push(format!("{request_id}: {status}")),
+        }
+    }
+
+    /// Gives one of a few sandboxes to a job, or takes all from it; the job may be gone.
+    async fn assign(&mut self, told: &mut Told) {
+        let checksum = format!("{:064}", self.below(4));
+        let body =
+            json!({"checksum_algorithm": "sha256", "checksum": checksum, "size": 5, "format": "tar.zst"});
+        let Some(answer) = self.ask("POST", "/api/jobs/sandbox", &body, 200, told).await else { return };
+        let (job, ways): (i64, &[u16]) = match self.below(2) {
+            0 => (self.some_job(), &[200, 400, 409]),
+            _ => (self.some_doomed_job(), &[200, 400, 403, 409]),
+        };
+        if self.below(3) == 0 {
+            self.ask_any("DELETE", &format!("/api/jobs/{job}/sandbox"), &Value::Null, ways, told).await;
+        } else {
+            let path = format!("/api/jobs/{job}/sandbox/output");
+            self.ask_any("PATCH", &path, &answer["pfn"], ways, told).await;
+        }
+    }
+
+    /// Changes a job that others remove, or removes it.
+    async fn doom(&mut self, told: &mut Told) {
+        let job = self.some_doomed_job();
+        if self.below(3) == 0 {
+            let request = self.request(RemoveJobsRequest { job_ids: vec![job] });
+            match self.grpc.remove_jobs(request).await {
+                Ok(_) => {}
+                // One that does not exist looks like somebody else's.
+                Err(status) if status.code() == Code::PermissionDenied => {}
+                Err(status) => told.refusals.push(format!("removal of {job}: {status}")),
+            }
+            return;
+        }
+        let time = SystemClock.now().format("%Y-%m-%dT%H:%M:%S%.6fZ").to_string();
+        let body = json!({job.to_string(): {time: {"Status": "Killed", "MinorStatus": "doomed"}}});
+        self.ask_any("PATCH", "/api/jobs/status", &body, &[200, 403, 404], told).await;
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let token = self.headers[0].1.parse().expect("a token");
+        request.metadata_mut().insert("authorization", token);
+        request
     }
 
     /// Some updates of some jobs, a few of them late, in any order.
@@ -249,11 +326,24 @@ impl Client {
         expected: u16,
         told: &mut Told,
     ) -> Option<Value> {
+        self.ask_any(method, path, body, &[expected], told).await
+    }
+
+    async fn ask_any(
+        &mut self,
+        method: &str,
+        path: &str,
+        body: &Value,
+        expected: &[u16],
+        told: &mut Told,
+    ) -> Option<Value> {
         let sent =
             self.connection.send(method, path, &self.headers, Some(body.to_string().into_bytes())).await;
         let mut problem = format!("{method} {path}: ");
         match sent {
-            Ok(Answer { status, text, .. }) if status != expected => drop(write!(problem, "{status} {text}")),
+            Ok(Answer { status, text, .. }) if !expected.contains(&status) => {
+                drop(write!(problem, "{status} {text}"))
+            }
             Ok(answer) if answer.text.is_empty() => return Some(Value::Null),
             Ok(answer) => return answer.json(),
             Err(error) => drop(write!(problem, "{error:#}")),
@@ -263,13 +353,18 @@ impl Client {
     }
 
     fn some_job(&mut self) -> i64 {
-        let position = self.below(self.shared.len());
-        self.shared[position]
+        let position = self.below(self.jobs.shared.len());
+        self.jobs.shared[position]
     }
 
     fn some_restless_job(&mut self) -> i64 {
-        let position = self.below(self.restless.len());
-        self.restless[position]
+        let position = self.below(self.jobs.restless.len());
+        self.jobs.restless[position]
+    }
+
+    fn some_doomed_job(&mut self) -> i64 {
+        let position = self.below(self.jobs.doomed.len());
+        self.jobs.doomed[position]
     }
 
     fn below(&mut self, limit: usize) -> usize {

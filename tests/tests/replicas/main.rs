@@ -12,11 +12,13 @@ use std::{
     sync::Arc,
 };
 
+use diracx_proto::jobs::v1::{RemoveJobsRequest, jobs_service_client::JobsServiceClient};
 use diracx_tests::mesh::{Form, Mesh, Store};
+use tonic::{Request, transport::Endpoint};
 
 use crate::{
     checker::{Job, check},
-    client::{Client, Told},
+    client::{Client, Jobs, Told},
 };
 
 const CLIENTS: usize = 64;
@@ -26,6 +28,8 @@ const REQUESTS: usize = 16;
 const SHARED: usize = 24;
 /// Jobs that everybody sends back to the beginning.
 const RESTLESS: usize = 6;
+/// Jobs that everybody removes.
+const DOOMED: usize = 8;
 /// How often that may be done in their VO.
 const MOST_RESCHEDULINGS: usize = 2;
 
@@ -35,20 +39,23 @@ async fn two_replicas_and_64_clients_lose_nothing_on_mariadb() {
     let replica = mesh.replica().await.expect("a replica");
     let bases = [mesh.base.clone(), replica];
     let mut told = Told::default();
-    let nothing = Arc::default();
-    while told.jobs.len() < SHARED + RESTLESS {
-        Client::new(CLIENTS, &bases[0], &mesh.tokens["normal_user"], &nothing, &nothing)
+    while told.jobs.len() < SHARED + RESTLESS + DOOMED {
+        Client::new(CLIENTS, &bases[0], &mesh.tokens["normal_user"], &Jobs::default())
             .submit(20, &mut told)
             .await;
     }
     let mut first = told.jobs.iter().copied();
-    let shared: Arc<Vec<i64>> = Arc::new(first.by_ref().take(SHARED).collect());
-    let restless: Arc<Vec<i64>> = Arc::new(first.take(RESTLESS).collect());
+    let jobs = Jobs {
+        shared: Arc::new(first.by_ref().take(SHARED).collect()),
+        restless: Arc::new(first.by_ref().take(RESTLESS).collect()),
+        doomed: Arc::new(first.take(DOOMED).collect()),
+    };
+    let restless = Arc::clone(&jobs.restless);
     let clients: Vec<_> = (0..CLIENTS)
         .map(|number| {
             let client = {
                 let token = &mesh.tokens["normal_user"];
-                Client::new(number, &bases[number % 2], token, &shared, &restless)
+                Client::new(number, &bases[number % 2], token, &jobs)
             };
             tokio::spawn(client.work(REQUESTS))
         })
@@ -56,6 +63,10 @@ async fn two_replicas_and_64_clients_lose_nothing_on_mariadb() {
     for client in clients {
         told.add(client.await.expect("a client that does not panic"));
     }
+    remove(&mesh, &jobs.doomed).await;
+    told.jobs.retain(|job| !jobs.doomed.contains(job));
+    assert!(told.calls.len() > 4, "too few calls were repeated");
+    told.jobs.extend(told.calls.values().flatten());
     let Told { refusals, jobs: told_jobs, updates, .. } = &told;
     assert!(
         refusals.is_empty(),
@@ -64,6 +75,7 @@ async fn two_replicas_and_64_clients_lose_nothing_on_mariadb() {
         &refusals[..refusals.len().min(3)]
     );
 
+    let doomed = jobs.doomed;
     let jobs = read(&mesh).await;
     assert_eq!(
         &jobs.keys().copied().collect::<BTreeSet<_>>(),
@@ -77,6 +89,7 @@ async fn two_replicas_and_64_clients_lose_nothing_on_mariadb() {
         .flat_map(|(id, job)| check(*id, job, updates.get(id)))
         .collect();
     problems.extend(what_was_set_and_is_not(&mesh, &told).await);
+    problems.extend(what_is_left(&mesh, &doomed).await);
     problems.extend(what_did_not_begin_anew(&mesh, &told, &restless).await);
     assert!(problems.is_empty(), "{} problems:\n{}", problems.len(), problems.join("\n"));
     let records: usize = jobs.values().map(|job| job.records.len()).sum();
@@ -86,6 +99,36 @@ async fn two_replicas_and_64_clients_lose_nothing_on_mariadb() {
         moved * 2 > SHARED && records > jobs.len() + CLIENTS * 10,
         "too little happened: {moved} moved, {records} records"
     );
+}
+
+/// An administrator removes jobs, those that are gone already as well.
+async fn remove(mesh: &Mesh, jobs: &[i64]) {
+    let channel = Endpoint::from_shared(mesh.base.clone()).expect("a URI").connect_lazy();
+    let mut request = Request::new(RemoveJobsRequest { job_ids: jobs.to_vec() });
+    let token = format!("Bearer {}", mesh.tokens["admin"]);
+    request.metadata_mut().insert("authorization", token.parse().expect("a token"));
+    JobsServiceClient::new(channel).remove_jobs(request).await.expect("a removal");
+}
+
+/// What there still is of jobs that are gone, and sandboxes that are kept for no job or not kept for one.
+async fn what_is_left(mesh: &Mesh, gone: &[i64]) -> Vec<String> {
+    let ids = gone.iter().map(i64::to_string).collect::<Vec<_>>().join(", ");
+    let mut problems = Vec::new();
+    let tables = [("JobDB", "JobJDLs"), ("JobDB", "JobCommands"), ("JobDB", "JobParameterValues")];
+    for (database, table) in tables.into_iter().chain([("JobLoggingDB", "LoggingInfo")]) {
+        let query = format!("SELECT CONCAT('{table} ', JobID) AS text FROM {table} WHERE JobID IN ({ids})");
+        problems.extend(mesh.database.texts(database, &query).await.expect("rows"));
+    }
+    let entities = gone.iter().map(|job| format!("'Job:{job}'")).collect::<Vec<_>>().join(", ");
+    let mapped = format!(
+        "SELECT CONCAT('sandbox of ', EntityId) AS text FROM sb_EntityMapping WHERE EntityId IN ({entities})"
+    );
+    let wrong = "SELECT CONCAT('sandbox ', SBId, ' says of being assigned: ', Assigned) AS text FROM sb_SandBoxes \
+                 WHERE Assigned <> EXISTS (SELECT 1 FROM sb_EntityMapping WHERE sb_EntityMapping.SBId = sb_SandBoxes.SBId)";
+    for query in [mapped.as_str(), wrong] {
+        problems.extend(mesh.database.texts("SandboxMetadataDB", query).await.expect("sandboxes"));
+    }
+    problems
 }
 
 /// Parameters and sites that clients were told to be kept, against those that are.

@@ -1,6 +1,13 @@
 //! The MySQL databases of a service, and the transaction over them.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use diesel::{ConnectionError, connection::TransactionManagerStatus};
 use diesel_async::{
@@ -19,15 +26,15 @@ use crate::{
 
 type Pooled = diesel_async::pooled_connection::bb8::PooledConnection<'static, AsyncMysqlConnection>;
 
-/// How often a unit is run again when it lost against another transaction.
-const MOST_CONFLICTS: u32 = 8;
-
 /// How often a unit is run again because its connection was dead: after a restart of the server
 /// every idle connection of the pool is.
 const MOST_LOST_CONNECTIONS: u32 = 12;
 
 /// How long a caller without a deadline waits.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How a unit that writes begins where it is to see what others commit meanwhile.
+const BEGIN_READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
 
 /// How long making or getting a connection may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -46,6 +53,7 @@ struct Shared {
     /// For each [`DbIndex`] its pool: names with one URL share a pool, and one transaction.
     pool_of: Vec<usize>,
     pools: Vec<Pool<AsyncMysqlConnection>>,
+    read_committed: AtomicBool,
 }
 
 impl Databases {
@@ -66,14 +74,27 @@ impl Databases {
             pool_of.push(index);
         }
         let names = databases.iter().map(|(name, _)| *name).collect();
-        Ok(Self { shared: Arc::new(Shared { names, pool_of, pools }) })
+        let read_committed = AtomicBool::new(false);
+        Ok(Self { shared: Arc::new(Shared { names, pool_of, pools, read_committed }) })
+    }
+
+    /// From now on units that write see in each statement what is committed by then, and lock the rows that they find
+    /// but not what is between them: they get into each other's way less. That is for units which lock rows before
+    /// they decide by them, and rely on keys where a row must not come into being twice.
+    ///
+    /// A server that logs statements for its replicas (`binlog_format=STATEMENT`) takes no such changes; there units
+    /// go on with the server's own isolation.
+    #[must_use]
+    pub fn read_committed(self) -> Self {
+        self.shared.read_committed.store(true, Ordering::Relaxed);
+        self
     }
 
     /// Runs a unit of work that changes something. Its changes are committed when this returns `Ok`;
     /// when it returns an error, none of them is (but see [`DbIndex`] for several servers).
     ///
     /// It runs in a task of its own, so that a caller who hangs up leaves no transaction open, and
-    /// again when it lost against another transaction.
+    /// again when it lost against another transaction, until the deadline.
     pub async fn write<T, E, F>(&self, deadline: Deadline, unit: F) -> Result<T, E>
     where
         F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
@@ -168,7 +189,7 @@ where
     F: for<'t> Fn(&'t mut Tx) -> BoxFuture<'t, Result<T, E>> + Send + Sync,
     E: UnitError,
 {
-    let (mut conflicts, mut lost) = (0, 0);
+    let (mut conflicts, mut lost, mut isolated) = (0, 0, false);
     loop {
         let mut tx = Tx {
             shared: Arc::clone(shared),
@@ -191,10 +212,18 @@ where
         };
         match error.db_error() {
             _ if deadline.has_passed() || running.is_stopped() => return Err(error),
-            Some(DbError::Conflict(why)) if conflicts < MOST_CONFLICTS => {
+            Some(DbError::Conflict(why)) => {
                 conflicts += 1;
                 tracing::debug!(attempt = conflicts, %why, "a transaction lost against another; again");
                 sleep(backoff(conflicts)).await;
+            }
+            Some(error) if !isolated && error.is_about_isolation() => {
+                isolated = true;
+                if shared.read_committed.swap(false, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "binlog_format is STATEMENT: changes get into each other's way more often"
+                    );
+                }
             }
             Some(DbError::Unavailable { .. }) if tx.connected && lost < MOST_LOST_CONNECTIONS => lost += 1,
             _ => return Err(error),
@@ -240,10 +269,12 @@ impl Tx {
             }
             let mut conn = self.lent(index).await.map_err(|error| error.of(name))?;
             self.running.takes(conn.cancel_token());
-            let begun = if self.writes {
-                AnsiTransactionManager::begin_transaction(&mut *conn).await
-            } else {
+            let begun = if !self.writes {
                 Ok(())
+            } else if self.shared.read_committed.load(Ordering::Relaxed) {
+                AnsiTransactionManager::begin_transaction_sql(&mut *conn, BEGIN_READ_COMMITTED).await
+            } else {
+                AnsiTransactionManager::begin_transaction(&mut *conn).await
             };
             if let Err(error) = begun {
                 // the pool must not lend it again: whoever comes next would be told the same

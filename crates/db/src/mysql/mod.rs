@@ -56,6 +56,9 @@ pub mod dialect {
         Ok((0..count).map(|i| first + i * step).collect())
     }
 
+    /// Whether numbers that rows got are given again when the rows are not committed after all.
+    pub const NUMBERS_COME_AGAIN: bool = false;
+
     /// By how much `AUTO_INCREMENT` counts: more than 1 where several servers give numbers to one table.
     pub async fn counting_step(conn: &mut Conn) -> QueryResult<i64> {
         let (_, step): (i64, i64) = LastIds.get_result(conn).await?;

@@ -79,6 +79,9 @@ pub mod dialect {
         Ok((last - count + 1..=last).collect())
     }
 
+    /// Whether numbers that rows got are given again when the rows are not committed after all.
+    pub const NUMBERS_COME_AGAIN: bool = true;
+
     /// By how much the keys of a table count.
     #[expect(clippy::unused_async, reason = "MySQL is asked")]
     pub async fn counting_step(_: &mut Conn) -> QueryResult<i64> {

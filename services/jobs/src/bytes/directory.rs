@@ -21,7 +21,9 @@ use sha2::{Digest, Sha256};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use uuid::Uuid;
 
-use super::{Announced, ByteStore, DownloadTicket, Form, StoreError, UploadTicket, hex, ticket::PATH};
+use super::{
+    Announced, ByteStore, DownloadTicket, Form, Removal, StoreError, UploadTicket, hex, ticket::PATH,
+};
 
 /// Where unfinished uploads are.
 const INCOMING: &str = ".incoming";
@@ -286,7 +288,7 @@ impl ByteStore for Directory {
         tokio::fs::try_exists(self.path(pfn)).await.map_err(StoreError::io)
     }
 
-    async fn remove(&self, pfns: Vec<Pfn>) -> BTreeSet<Pfn> {
+    async fn remove(&self, pfns: Vec<Pfn>) -> Removal {
         let all: BTreeSet<Pfn> = pfns.iter().cloned().collect();
         let files: Vec<_> = pfns.into_iter().map(|pfn| (self.path(&pfn), pfn)).collect();
         let removed = tokio::task::spawn_blocking(move || {
@@ -299,10 +301,11 @@ impl ByteStore for Directory {
             };
             files.into_iter().filter_map(stays).collect()
         });
-        removed.await.unwrap_or_else(|error| {
+        let left = removed.await.unwrap_or_else(|error| {
             tracing::error!(%error, "removing the bytes of sandboxes");
             all
-        })
+        });
+        Removal { left, away: false }
     }
 
     fn directory(&self) -> Option<&Directory> {

@@ -57,7 +57,7 @@ async fn what_was_announced_comes_back_and_nothing_else_is_kept() {
     upload(&store, &good, &[b"some", b" bytes"]).await.unwrap();
     upload(&store, &good, &[b"some bytes"]).await.unwrap();
     assert_eq!(download(&store, &good.pfn).await.unwrap(), b"some bytes");
-    assert!(store.remove(vec![good.pfn.clone(), announced("bob", b"x").pfn]).await.is_empty());
+    assert!(store.remove(vec![good.pfn.clone(), announced("bob", b"x").pfn]).await.left.is_empty());
     assert!(!store.has(&good.pfn).await.unwrap());
     assert_eq!(unfinished(dir.path()), 0);
 }

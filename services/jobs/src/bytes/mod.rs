@@ -35,6 +35,15 @@ pub struct Form {
     pub fields: Vec<(String, String)>,
 }
 
+/// What a removal left.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Removal {
+    /// What is still there.
+    pub left: BTreeSet<Pfn>,
+    /// Whether the store does not answer at all: others need not be tried now.
+    pub away: bool,
+}
+
 /// A place for bytes.
 #[async_trait]
 pub trait ByteStore: Send + Sync + 'static {
@@ -52,8 +61,8 @@ pub trait ByteStore: Send + Sync + 'static {
     /// Whether the bytes are there.
     async fn has(&self, pfn: &Pfn) -> Result<bool, StoreError>;
 
-    /// Removes bytes; those that are not there are removed already. The answer has those that are still there.
-    async fn remove(&self, pfns: Vec<Pfn>) -> BTreeSet<Pfn>;
+    /// Removes bytes; those that are not there are removed already.
+    async fn remove(&self, pfns: Vec<Pfn>) -> Removal;
 
     /// The directory, if that is what it is: then the bytes come to us.
     fn directory(&self) -> Option<&Directory> {

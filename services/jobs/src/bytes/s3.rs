@@ -4,7 +4,6 @@
 //! make it. Names reach S3 byte for byte, whatever characters a user name has.
 
 use std::{
-    collections::BTreeSet,
     fmt,
     sync::{
         Arc,
@@ -21,7 +20,7 @@ use futures::{StreamExt, stream};
 use reqwest::{Client, Method, StatusCode, Url};
 
 use super::{
-    Announced, ByteStore, Form, StoreError,
+    Announced, ByteStore, Form, Removal, StoreError,
     sigv4::{Presigned, Signer, region_of},
 };
 
@@ -192,15 +191,15 @@ impl S3 {
         Ok(status)
     }
 
-    /// Whether the object is gone, after some attempts.
-    async fn removed(&self, pfn: &Pfn) -> Result<(), StoreError> {
+    /// Removes an object, in some attempts. That S3 refuses is an answer, and not an error.
+    async fn removed(&self, pfn: &Pfn) -> Result<Option<StatusCode>, StoreError> {
         let path = self.path(pfn);
         let mut attempt = 1;
         loop {
             let error = match self.ask(Method::DELETE, &path).await {
-                Ok(StatusCode::NOT_FOUND) => return Ok(()),
-                Ok(status) if status.is_success() => return Ok(()),
-                Ok(status) => return Err(StoreError::Unavailable(format!("S3 answers {status}").into())),
+                Ok(StatusCode::NOT_FOUND) => return Ok(None),
+                Ok(status) if status.is_success() => return Ok(None),
+                Ok(status) => return Ok(Some(status)),
                 Err(error) => error,
             };
             if attempt == ATTEMPTS {
@@ -239,24 +238,30 @@ impl ByteStore for S3 {
         }
     }
 
-    async fn remove(&self, pfns: Vec<Pfn>) -> BTreeSet<Pfn> {
+    async fn remove(&self, pfns: Vec<Pfn>) -> Removal {
         // When S3 is away, one request finds out, and not every one of thousands.
         let away = AtomicBool::new(false);
         let away = &away;
-        stream::iter(pfns)
+        let left = stream::iter(pfns)
             .map(async |pfn| {
                 if away.load(Ordering::Relaxed) {
                     return Some(pfn);
                 }
-                let error = self.removed(&pfn).await.err()?;
-                away.store(true, Ordering::Relaxed);
-                tracing::warn!(error = %Causes(&error), "an object of S3 cannot be removed");
+                match self.removed(&pfn).await {
+                    Ok(None) => return None,
+                    Ok(Some(status)) => tracing::warn!(%status, "S3 refuses to remove an object"),
+                    Err(error) => {
+                        away.store(true, Ordering::Relaxed);
+                        tracing::warn!(error = %Causes(&error), "objects of S3 cannot be removed");
+                    }
+                }
                 Some(pfn)
             })
             .buffer_unordered(self.connections.min(MOST_REMOVALS))
             .filter_map(std::future::ready)
             .collect()
-            .await
+            .await;
+        Removal { left, away: away.load(Ordering::Relaxed) }
     }
 }
 
@@ -274,3 +279,7 @@ impl fmt::Display for Causes<'_> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+#[path = "s3_tests.rs"]
+mod tests;

@@ -1,22 +1,25 @@
-//! Attributes and parameters of jobs, set past the status machine.
+//! Attributes and parameters of jobs.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, Utc};
-use diracx_core::JobId;
+use diracx_core::{JobId, JobStatus};
 
-use super::parameters::ParameterValue;
+use super::{
+    parameters::ParameterValue,
+    transitions::{self, CurrentStatus, Plan, StatusRecord},
+};
 use crate::{
     Deps,
     error::{Error, Result},
-    policy::{ManageJobs, ReadJobs},
+    policy::{PatchJobs, ReadJobs},
     store::Parameters,
 };
 
 /// A column of `Jobs` that a patch may set.
 pub type Attribute = &'static str;
 
-/// The columns that a patch may set.
+/// The columns that a patch may set, besides the status.
 pub const ATTRIBUTES: &[Attribute] = &[
     "JobType",
     "JobGroup",
@@ -31,7 +34,6 @@ pub const ATTRIBUTES: &[Attribute] = &[
     "StartExecTime",
     "HeartBeatTime",
     "EndExecTime",
-    "Status",
     "MinorStatus",
     "ApplicationStatus",
     "UserPriority",
@@ -40,11 +42,17 @@ pub const ATTRIBUTES: &[Attribute] = &[
     "AccountedFlag",
 ];
 
-/// Whose a job is: the columns that only administrators may set.
-pub const OWNERSHIP: &[Attribute] = &["Owner", "OwnerGroup", "VO"];
+/// Whose a job is.
+const OWNERSHIP: &[Attribute] = &["Owner", "OwnerGroup", "VO"];
+
+/// What the system notes about a job: limits hold by them, and commands are meant for a run by its counter.
+const BOOKKEEPING: &[Attribute] = &["RescheduleCounter", "VerifiedFlag", "AccountedFlag"];
 
 /// What those who watch jobs are told of.
-const WATCHED: &[Attribute] = &["Status", "MinorStatus", "ApplicationStatus", "RescheduleCounter"];
+const WATCHED: &[Attribute] = &["MinorStatus", "ApplicationStatus", "RescheduleCounter"];
+
+/// Who sets a status by a patch, in the record of it.
+const SOURCE: &str = "Metadata";
 
 /// The value of an attribute. Flags are DIRAC's words for them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,6 +70,8 @@ pub enum AttributeValue {
 pub struct MetadataPatch {
     /// The job.
     pub job: JobId,
+    /// Where the job is from now on, whatever the status machine says.
+    pub status: Option<JobStatus>,
     /// Columns, of [`ATTRIBUTES`].
     pub attributes: BTreeMap<Attribute, AttributeValue>,
     /// Parameters, each name once.
@@ -71,33 +81,46 @@ pub struct MetadataPatch {
 impl MetadataPatch {
     /// Whether it changes whose the job is.
     pub fn changes_ownership(&self) -> bool {
-        OWNERSHIP.iter().any(|column| self.attributes.contains_key(column))
+        self.sets_any(OWNERSHIP)
     }
 
-    /// Whether it changes what those who watch the job are told of.
-    pub fn changes_status(&self) -> bool {
-        WATCHED.iter().any(|column| self.attributes.contains_key(column))
+    /// Whether it changes what the system notes about the job.
+    pub fn changes_bookkeeping(&self) -> bool {
+        self.sets_any(BOOKKEEPING)
     }
 
-    /// The columns to write: a new status is an update, now.
-    pub fn columns(&self, now: DateTime<Utc>) -> BTreeMap<Attribute, AttributeValue> {
-        let mut columns = self.attributes.clone();
-        if columns.contains_key("Status") {
-            columns.insert("LastUpdateTime", AttributeValue::Time(now));
-        }
-        columns
+    /// Whether it changes columns that those who watch the job are told of. A new status is told of by itself.
+    pub fn changes_watched(&self) -> bool {
+        self.sets_any(WATCHED)
+    }
+
+    /// What comes of the status that it sets, if it sets one, for a job that has its other columns already.
+    pub fn plan(&self, current: &CurrentStatus, now: DateTime<Utc>) -> Option<Plan> {
+        let text = |column| match self.attributes.get(column) {
+            Some(AttributeValue::Text(text)) => Some(text.clone()),
+            _ => None,
+        };
+        let record = StatusRecord {
+            time: now,
+            status: Some(self.status?),
+            minor_status: text("MinorStatus"),
+            application_status: text("ApplicationStatus"),
+            source: SOURCE.to_owned(),
+        };
+        Some(transitions::take(current, record, now))
+    }
+
+    fn sets_any(&self, columns: &[Attribute]) -> bool {
+        columns.iter().any(|column| self.attributes.contains_key(column))
     }
 }
 
 /// Applies patches; one outcome for each job, in their order.
-pub async fn patch(
-    deps: &Deps,
-    permit: ManageJobs,
-    patches: Vec<MetadataPatch>,
-) -> Result<Vec<(JobId, Result<()>)>> {
-    let jobs = permit.into_jobs();
-    debug_assert!(patches.iter().map(|patch| patch.job).eq(jobs.iter().copied()));
-    let existing = deps.store.patch_metadata(crate::deadline(), patches, deps.clock.now()).await?;
+pub async fn patch(deps: &Deps, permit: PatchJobs) -> Result<Vec<(JobId, Result<()>)>> {
+    let patches = permit.into_patches();
+    let jobs: Vec<JobId> = patches.iter().map(|patch| patch.job).collect();
+    let (config, now) = (deps.config.current()?, deps.clock.now());
+    let existing = deps.store.patch_metadata(crate::deadline(), patches, config, now).await?;
     let outcome = |job| if existing.contains(&job) { Ok(()) } else { Err(Error::JobNotFound(job)) };
     Ok(jobs.into_iter().map(|job| (job, outcome(job))).collect())
 }
@@ -117,28 +140,45 @@ pub async fn parameters(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logic::transitions::StoredStatus;
 
-    fn patch(attributes: &[(Attribute, AttributeValue)]) -> MetadataPatch {
-        MetadataPatch { job: JobId(1), attributes: attributes.iter().cloned().collect(), parameters: vec![] }
+    fn patch(status: Option<JobStatus>, attributes: &[(Attribute, &str)]) -> MetadataPatch {
+        let text = |(column, text): &(Attribute, &str)| (*column, AttributeValue::Text((*text).to_owned()));
+        let attributes = attributes.iter().map(text).collect();
+        MetadataPatch { job: JobId(1), status, attributes, parameters: vec![] }
     }
 
     #[test]
-    fn a_new_status_is_an_update_whatever_time_was_given() {
-        let (then, now) = (DateTime::UNIX_EPOCH, DateTime::from_timestamp(9, 0).unwrap());
-        let text = AttributeValue::Text("Done".into());
-        let both = [("LastUpdateTime", AttributeValue::Time(then)), ("Status", text)];
-        assert_eq!(patch(&both).columns(now)["LastUpdateTime"], AttributeValue::Time(now));
-        assert_eq!(patch(&both[..1]).columns(now)["LastUpdateTime"], AttributeValue::Time(then));
-        assert!(
-            !patch(&[("Site", AttributeValue::Text("X".into()))]).columns(now).contains_key("LastUpdateTime")
-        );
-    }
-
-    #[test]
-    fn an_owner_a_group_or_a_vo_is_ownership() {
-        for column in ["Owner", "OwnerGroup", "VO"] {
-            assert!(patch(&[(column, AttributeValue::Text("x".into()))]).changes_ownership(), "{column}");
+    fn a_status_is_set_from_everywhere_even_when_the_last_record_is_ahead() {
+        let now = DateTime::from_timestamp(9, 0).unwrap();
+        let ahead = DateTime::from_timestamp(99, 0).unwrap();
+        let done = patch(Some(JobStatus::Done), &[("MinorStatus", "m"), ("Site", "S")]);
+        for from in JobStatus::ALL {
+            let current = CurrentStatus {
+                status: StoredStatus::Known(*from),
+                has_started: false,
+                has_ended: false,
+                last_record: Some(ahead),
+            };
+            let plan = done.plan(&current, now).unwrap();
+            assert_eq!(plan.change.status, Some(StoredStatus::Known(JobStatus::Done)), "{from}");
+            assert_eq!(plan.change.last_update_time, Some(now));
+            let record = &plan.records[0];
+            assert_eq!((record.time, record.minor_status.as_deref()), (ahead, Some("m")));
+            assert_eq!(patch(None, &[("MinorStatus", "m")]).plan(&current, now), None);
         }
-        assert!(!patch(&[("Site", AttributeValue::Text("x".into()))]).changes_ownership());
+    }
+
+    #[test]
+    fn columns_are_of_the_owner_of_the_system_or_of_neither() {
+        for column in ATTRIBUTES {
+            let patch = patch(None, &[(column, "x")]);
+            let expected = match *column {
+                "Owner" | "OwnerGroup" | "VO" => (true, false),
+                "RescheduleCounter" | "VerifiedFlag" | "AccountedFlag" => (false, true),
+                _ => (false, false),
+            };
+            assert_eq!((patch.changes_ownership(), patch.changes_bookkeeping()), expected, "{column}");
+        }
     }
 }

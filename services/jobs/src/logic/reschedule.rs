@@ -95,16 +95,15 @@ pub fn decide(job: &LastRun, limit: i64, described: bool, reset: bool, now: Date
     Decision::Again { counter, plan: take(job, JobStatus::Received, RESCHEDULED, now) }
 }
 
-/// Takes a job to a status. The record is no older than the last one, or it would be one of the past.
 fn take(job: &LastRun, status: JobStatus, minor_status: &str, now: DateTime<Utc>) -> Plan {
     let record = StatusRecord {
-        time: job.current.last_record.map_or(now, |last| last.max(now)),
+        time: now,
         status: Some(status),
         minor_status: Some(minor_status.to_owned()),
         application_status: Some("Unknown".to_owned()),
         source: "Unknown".to_owned(),
     };
-    transitions::plan(&job.current, vec![record], true, now)
+    transitions::take(&job.current, record, now)
 }
 
 /// Sends jobs back to the beginning; one outcome for each, in the order of the call.

@@ -41,13 +41,16 @@ pub async fn announce(
     }
     let settings = &deps.sandboxes;
     let owner = permit.into_owner();
+    check_names(&owner)?;
     let pfn = Pfn::new(&settings.bucket, &owner, &format!("sha256:{}.{format}", hex(&sha256)))
         .map_err(|_| Invalid::field("owner", format!("no sandbox can be named after {}", owner.user)))?;
     let element = settings.storage_element.as_str();
     let now = deps.clock.now();
     let known = deps.store.sandbox(crate::deadline(), element, &pfn).await?;
     let there = match &known {
-        Some(known) if known.assigned => true,
+        // The bytes may have gone while somebody came to need them again. That the store is away matters only to who
+        // has something to bring there.
+        Some(known) if known.assigned => deps.bytes.has(&pfn).await.unwrap_or(true),
         Some(known) if !known.going => deps.bytes.has(&pfn).await?,
         _ => false,
     };
@@ -60,6 +63,18 @@ pub async fn announce(
     let announced = Announced { pfn: pfn.clone(), size, sha256 };
     let form = deps.bytes.sign_upload(&announced, now, settings.url_validity)?;
     Ok((pfn, Some(form)))
+}
+
+/// Whether the table of owners holds these names, on every database.
+fn check_names(owner: &SandboxOwner) -> Result<(), Invalid> {
+    for (name, text, most) in [("user", &owner.user, 32), ("group", &owner.group, 32), ("VO", &owner.vo, 64)]
+    {
+        if text.chars().nth(most).is_some() {
+            let problem = format!("the name of the {name} has more than {most} characters");
+            return Err(Invalid::field("owner", problem));
+        }
+    }
+    Ok(())
 }
 
 /// Where to download the sandbox.

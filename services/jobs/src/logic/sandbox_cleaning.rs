@@ -2,13 +2,12 @@
 //!
 //! Rows are marked, then the bytes are removed, then the rows that still bear the mark: a crash at any point leaves
 //! rows without bytes, which the next cleaning finds again, and never bytes without a row. A sandbox that is
-//! announced again while it bears the mark is uploaded again. What remains is a window of seconds: an upload of the
-//! very same bytes that ends after the mark and before the removal is lost. Rows are marked only if nobody has asked
-//! for them for a day, so somebody must begin to need a sandbox again within these seconds.
-
-use std::collections::BTreeSet;
+//! announced again while it bears the mark is uploaded again, and loses the mark, which is looked at once more just
+//! before the removal. What remains is a window of seconds: an upload of the very same bytes that is announced after
+//! that look and ends before the removal is lost. Whoever announces them the next time is asked to bring them again.
 
 use chrono::TimeDelta;
+use diracx_core::sandbox::Pfn;
 use diracx_proto::Invalid;
 use futures::{StreamExt, TryStreamExt, stream};
 
@@ -25,6 +24,8 @@ const ORPHANED: TimeDelta = TimeDelta::days(1);
 const UNASSIGNED: TimeDelta = TimeDelta::days(15);
 /// How many sandboxes a call looks at.
 const DEFAULT_BATCH: i64 = 500;
+/// How many are removed after one look at whether nobody has come to need them.
+const AT_ONCE: usize = 50;
 
 /// How far a cleaning has come: each kind has its own rows to go through.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,17 +109,35 @@ pub async fn clean(deps: &Deps, _permit: CleanSandboxes, batch_size: i32, from: 
         limit,
     };
     let claimed = deps.store.claim_unneeded(crate::deadline(), claim).await?;
-    let pfns = claimed.rows.iter().map(|(_, pfn, _)| pfn.clone()).collect();
-    let failed = deps.bytes.remove(pfns).await;
-    let removed: Vec<_> = claimed.rows.iter().filter(|(_, pfn, _)| !failed.contains(pfn)).collect();
-    let rows: BTreeSet<i64> = removed.iter().map(|(row, _, _)| *row).collect();
-    forget(deps, rows.into_iter().collect()).await?;
+    let (removed, failed) = remove_bytes(deps, &claimed.rows).await?;
+    forget(deps, removed.iter().map(|(row, ..)| *row).collect()).await?;
     Ok(Cleaned {
         removed: i64::try_from(removed.len()).unwrap_or(i64::MAX),
         removed_bytes: removed.iter().map(|(_, _, size)| size).sum(),
-        failed: i64::try_from(failed.len()).unwrap_or(i64::MAX),
+        failed: i64::try_from(failed).unwrap_or(i64::MAX),
         next: from.next(claimed.last, claimed.more).map(Cursor::token),
     })
+}
+
+/// Removes the bytes of those that are still marked: which went, and how many did not.
+async fn remove_bytes<'r>(
+    deps: &Deps,
+    rows: &'r [(i64, Pfn, i64)],
+) -> Result<(Vec<&'r (i64, Pfn, i64)>, usize)> {
+    let (mut removed, mut failed) = (Vec::with_capacity(rows.len()), 0);
+    for (done, some) in rows.chunks(AT_ONCE).enumerate() {
+        let ids = some.iter().map(|(row, ..)| *row).collect();
+        let going = deps.store.still_unneeded(crate::deadline(), ids).await?;
+        let some: Vec<_> = some.iter().filter(|(row, ..)| going.contains(row)).collect();
+        let removal = deps.bytes.remove(some.iter().map(|(_, pfn, _)| pfn.clone()).collect()).await;
+        failed += removal.left.len();
+        removed.extend(some.into_iter().filter(|(_, pfn, _)| !removal.left.contains(pfn)));
+        if removal.away {
+            failed += rows.len().saturating_sub((done + 1) * AT_ONCE);
+            break;
+        }
+    }
+    Ok((removed, failed))
 }
 
 async fn forget(deps: &Deps, rows: Vec<i64>) -> Result<()> {

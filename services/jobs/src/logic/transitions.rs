@@ -62,9 +62,9 @@ pub static MACHINE: [Row; 16] = [
     Row { status: Running,     next: &[Stalled, Done, Failed, Rescheduled, Completing, Killed, Received],       effects: &[Starts] },
     Row { status: Stalled,     next: &[Running, Failed, Killed],                                                effects: &[RunsOnHeartbeat, RunsOnNews] },
     Row { status: Completing,  next: &[Done, Failed, Completed, Stalled, Killed],                               effects: &[] },
-    Row { status: Completed,   next: &[Done, Failed],                                                           effects: &[Ends] },
-    Row { status: Done,        next: &[Deleted],                                                                effects: &[Ends] },
-    Row { status: Failed,      next: &[Rescheduled, Deleted],                                                   effects: &[Ends] },
+    Row { status: Completed,   next: &[Done, Failed],                                                           effects: &[Ends, LeavesQueue] },
+    Row { status: Done,        next: &[Deleted],                                                                effects: &[Ends, LeavesQueue] },
+    Row { status: Failed,      next: &[Rescheduled, Deleted],                                                   effects: &[Ends, LeavesQueue] },
     Row { status: Killed,      next: &[Deleted],                                                                effects: &[Ends, Kills, LeavesQueue] },
     Row { status: Deleted,     next: &[],                                                                       effects: &[Kills, LeavesQueue] },
 ];
@@ -244,6 +244,13 @@ pub fn plan(
     let moved_on = change.status.is_some() && current.status.has(Queued) && !is(Queued);
     let leaves_queue = is(LeavesQueue) || moved_on;
     Plan { change, records: updates, kill, leaves_queue }
+}
+
+/// Decides what comes of a status that somebody sets rather than reports: the job is there now, whatever the machine
+/// says. The record is no older than the last one, or it would be one of the past.
+pub fn take(current: &CurrentStatus, record: StatusRecord, now: DateTime<Utc>) -> Plan {
+    let time = current.last_record.map_or(now, |last| last.max(now));
+    plan(current, vec![StatusRecord { time, ..record }], true, now)
 }
 
 /// The first start and the first end that the updates tell of, by what they asked for and not by

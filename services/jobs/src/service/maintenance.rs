@@ -26,7 +26,6 @@ pub(super) async fn maintain_task_queues(
     Ok(Response::new(pb::MaintainTaskQueuesResponse {
         changed_queues: number(done.changed),
         removed_queues: number(done.removed),
-        inserted_jobs: 0,
         next_page_token: done.next.map(write_token).unwrap_or_default(),
         done: done.next.is_none(),
     }))

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use diracx_core::JobId;
+use diracx_core::{JobId, JobStatus};
 use diracx_proto::{
     Invalid,
     jobs::v1::{self as pb, job_parameter::Value as Wire},
@@ -38,12 +38,8 @@ pub(super) async fn patch_job_metadata(
 ) -> Result<Response<pb::PatchJobMetadataResponse>, Status> {
     let identity = identity(&request)?;
     let patches = decode(request.into_inner()).map_err(to_status)?;
-    if patches.iter().any(MetadataPatch::changes_ownership) {
-        policy::give_away(&identity).map_err(to_status)?;
-    }
-    let jobs = patches.iter().map(|patch| patch.job).collect();
-    let permit = policy::manage(deps, &identity, jobs).await.map_err(to_status)?;
-    let outcomes = metadata::patch(deps, permit, patches).await.map_err(to_status)?;
+    let permit = policy::patch(deps, &identity, patches).await.map_err(to_status)?;
+    let outcomes = metadata::patch(deps, permit).await.map_err(to_status)?;
     let outcomes = outcomes
         .into_iter()
         .map(|(job, result)| pb::PatchJobOutcome {
@@ -105,8 +101,10 @@ fn decode(request: pb::PatchJobMetadataRequest) -> Result<Vec<MetadataPatch>, In
 }
 
 fn read_patch(patch: pb::JobMetadataPatch) -> Result<MetadataPatch, Invalid> {
-    let attributes = patch.attributes.map(read_attributes).transpose();
-    let attributes = attributes.map_err(|invalid| invalid.within("attributes"))?.unwrap_or_default();
+    let attributes = patch.attributes.unwrap_or_default();
+    let within = |invalid: Invalid| invalid.within("attributes");
+    let status = attributes.status.as_deref().map(read_status).transpose().map_err(within)?;
+    let attributes = read_attributes(attributes).map_err(within)?;
     let mut names = BTreeSet::new();
     let read = |(i, parameter): (usize, pb::JobParameter)| {
         let (name, value) =
@@ -117,7 +115,7 @@ fn read_patch(patch: pb::JobMetadataPatch) -> Result<MetadataPatch, Invalid> {
         Ok((name, value))
     };
     let parameters = patch.parameters.into_iter().enumerate().map(read).collect::<Result<_, _>>()?;
-    Ok(MetadataPatch { job: JobId(patch.job_id), attributes, parameters })
+    Ok(MetadataPatch { job: JobId(patch.job_id), status, attributes, parameters })
 }
 
 /// Attributes that are there and fit into their columns.
@@ -161,6 +159,10 @@ impl Fitting {
     }
 }
 
+fn read_status(word: &str) -> Result<JobStatus, Invalid> {
+    word.parse().map_err(|_| Invalid::field("status", format!("{word:?} is no status of a job")))
+}
+
 /// What the columns hold, in characters, is in the contract.
 fn read_attributes(from: pb::JobAttributes) -> Result<BTreeMap<Attribute, AttributeValue>, Invalid> {
     let accounted =
@@ -173,7 +175,6 @@ fn read_attributes(from: pb::JobAttributes) -> Result<BTreeMap<Attribute, Attrib
     into.text("Owner", 64, "owner", from.owner)?;
     into.text("OwnerGroup", 128, "owner_group", from.owner_group)?;
     into.text("VO", 32, "vo", from.vo)?;
-    into.text("Status", 32, "status", from.status)?;
     into.text("MinorStatus", 128, "minor_status", from.minor_status)?;
     into.text("ApplicationStatus", 255, "application_status", from.application_status)?;
     into.time("SubmissionTime", "submission_time", from.submission_time.as_ref())?;

@@ -29,6 +29,10 @@ const SOURCE: usize = 32;
 /// How far ahead of ours a reporter's clock may be: until a record's time has come, no earlier news move the job.
 const AHEAD: TimeDelta = TimeDelta::days(1);
 
+/// The earliest time of a record, in seconds since 1970: 1980. DIRAC's column for the order of records holds none from
+/// before July 1978.
+const EARLIEST: i64 = 315_532_800;
+
 pub(super) async fn set_job_statuses(
     deps: &Deps,
     request: Request<pb::SetJobStatusesRequest>,
@@ -88,6 +92,9 @@ fn read_record(record: pb::StatusRecord, latest: DateTime<Utc>) -> Result<Status
     let time = time::required("time", record.time.as_ref())?;
     if time > latest {
         return Err(Invalid::field("time", "is more than a day ahead"));
+    }
+    if time.timestamp() < EARLIEST {
+        return Err(Invalid::field("time", "is before 1980"));
     }
     let source = if record.source.is_empty() { "Unknown".to_owned() } else { record.source };
     Ok(StatusRecord {

@@ -96,7 +96,7 @@ pub async fn open(databases: &JobDatabases) -> Result<Arc<dyn JobStore>> {
         }
         DbUrls::MySql(schemas) => {
             let databases = diracx_db::mysql::Databases::open(&schemas, databases.connections).await?;
-            Ok(Arc::new(mysql::Store::new(databases)))
+            Ok(Arc::new(mysql::Store::new(databases.read_committed())))
         }
     }
 }

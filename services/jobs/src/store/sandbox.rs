@@ -1,6 +1,6 @@
 //! What is kept of sandboxes: names, owners and assignments. Their bytes are in [`crate::bytes`].
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
@@ -179,6 +179,9 @@ pub trait SandboxStore: Send + Sync {
 
     /// Marks sandboxes that nobody needs as being removed.
     async fn claim_unneeded(&self, deadline: Deadline, claim: Claim) -> Result<Claimed>;
+
+    /// Which of these are still marked as being removed: nobody has come to need them.
+    async fn still_unneeded(&self, deadline: Deadline, rows: Vec<i64>) -> Result<BTreeSet<i64>>;
 
     /// Forgets sandboxes that are marked as being removed, unless somebody has come to need them after all.
     async fn forget_sandboxes(&self, deadline: Deadline, rows: Vec<i64>) -> Result<usize>;

@@ -25,18 +25,19 @@ use crate::fleet::Fleet;
 
 pub(crate) const HELLO: &str = r#"Executable = "/bin/echo"; Arguments = "hello"; JobName = "greeting";"#;
 
+#[derive(Clone)]
 pub(crate) struct Jobs {
     pub(crate) client: JobsServiceClient<AnyChannel>,
     pub(crate) sandboxes: SandboxesServiceClient<AnyChannel>,
     /// Where their bytes are.
-    pub(crate) directory: tempfile::TempDir,
+    pub(crate) directory: Arc<tempfile::TempDir>,
     pub(crate) databases: JobDatabases,
     pub(crate) clock: Arc<MockClock>,
     pub(crate) deps: Deps,
     /// The pilots service next door.
     pub(crate) fleet: Fleet,
     issuer: TestIssuer,
-    _db: TestDatabase,
+    _db: Arc<TestDatabase>,
 }
 
 /// VO alpha shows its jobs to all its members, beta does not.
@@ -100,7 +101,17 @@ impl Jobs {
             generic_pilots_manage_vo_jobs,
         };
         let (client, sandboxes) = clients(&deps, &issuer);
-        Self { client, sandboxes, directory, databases, clock, deps, fleet, issuer, _db: db }
+        let directory = Arc::new(directory);
+        Self { client, sandboxes, directory, databases, clock, deps, fleet, issuer, _db: Arc::new(db) }
+    }
+
+    /// Another process of the service on the same databases.
+    pub(crate) async fn replica(&self) -> Self {
+        let store = store::open(&self.databases).await.unwrap();
+        let feed = Feed::start(store.clone(), self.clock.clone());
+        let deps = Deps { feed, store, ..self.deps.clone() };
+        let (client, sandboxes) = clients(&deps, &self.issuer);
+        Self { client, sandboxes, deps, ..self.clone() }
     }
 
     /// The service started again, with something else in what it works with.

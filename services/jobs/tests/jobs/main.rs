@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "tests and their harness")]
 
 mod bounds;
+mod every_change;
 mod fleet;
 mod harness;
 mod heartbeat;

@@ -5,8 +5,9 @@ use diracx_testkit::{TestDatabase, on_both_backends};
 use futures::future::join_all;
 
 use crate::{
-    harness::{HELLO, Jobs, reason, rows},
-    sql::{cells, execute},
+    harness::{HELLO, Jobs, commands, reason, rows},
+    sql::{cells, count, execute},
+    task_queues::{ALICE, queue},
 };
 
 fn parameter(name: &str, value: Value) -> pb::JobParameter {
@@ -144,30 +145,43 @@ on_both_backends! {
             to.start_exec_time = at(1_700_000_000);
         });
         let second = attributes(ids[1], |to| to.application_status = Some("thinking".into()));
-        assert_eq!(jobs.patch("alice", vec![first, second]).await.unwrap(), [None, None]);
+        assert_eq!(jobs.patch("carol", vec![first, second]).await.unwrap(), [None, None]);
         let names = ["JobType", "Site", "StartExecTime", "ApplicationStatus", "UserPriority", "VerifiedFlag", "AccountedFlag"];
         let expected = ["Special", "LCG.Three.uk", "2023-11-14 22:13:20", "Unknown", "8", "false", "Failed"];
         assert_eq!(columns(&jobs, ids[0], &names).await, expected);
         assert_eq!(columns(&jobs, ids[1], &names).await, ["user", "ANY", "-", "thinking", "1", "true", "false"]);
     }
 
-    async fn a_status_is_set_past_the_machine_and_is_an_update_now(db: TestDatabase) {
+    async fn a_status_that_is_set_past_the_machine_has_all_that_follows_from_it(db: TestDatabase) {
         let jobs = Jobs::start(db).await;
-        let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+        let ids = jobs.submit("alice", &[HELLO; 2]).await.unwrap();
+        queue(&jobs, 1, ALICE, 1, &[(ids[0], 1.0), (ids[1], 1.0)]).await;
         jobs.clock.advance(chrono::Duration::seconds(60));
-        let patch = attributes(job, |to| {
-            to.status = Some("Limbo".into());
+        let set = |job, status: &str| attributes(job, |to| {
+            to.status = Some(status.into());
+            to.minor_status = Some("by hand".into());
             to.last_update_time = Some(prost_types::Timestamp { seconds: 0, nanos: 0 });
         });
-        jobs.patch("alice", vec![patch]).await.unwrap();
-        let found = columns(&jobs, job, &["Status", "LastUpdateTime"]).await;
-        assert_eq!(found[1], "Limbo");
-        assert!(found[0].starts_with("2026-11-23 10:01:00"), "{found:?}");
-        assert_eq!(jobs.history_length("alice", job).await, 1, "nothing was recorded");
-        let events = format!("SELECT Status AS cell FROM JobEvents WHERE JobID = {job} ORDER BY Seq");
-        assert_eq!(cells(&jobs.databases.job_db, &events).await, ["Received", "Limbo"]);
-        jobs.patch("alice", vec![attributes(job, |to| to.site = Some("S".into()))]).await.unwrap();
-        assert_eq!(cells(&jobs.databases.job_db, &events).await.len(), 2, "where a job runs is no news");
+        // From Received the machine leads neither to Done nor on to Killed.
+        for status in ["Done", "Killed"] {
+            assert_eq!(jobs.patch("alice", vec![set(ids[0], status)]).await.unwrap(), [None]);
+        }
+        let found = columns(&jobs, ids[0], &["Status", "MinorStatus", "LastUpdateTime", "EndExecTime"]).await;
+        assert!(found[0].starts_with("2026-11-23 10:01:00") && found[1].starts_with("2026-11-23 10:01:00"), "{found:?}");
+        assert_eq!(found[2..], ["Killed", "by hand"]);
+        let records = format!("SELECT CONCAT(Status, ' ', MinorStatus, ' ', StatusSource) AS cell FROM LoggingInfo WHERE JobID = {} ORDER BY SeqNum", ids[0]);
+        let recorded = cells(&jobs.databases.job_logging_db, &records).await;
+        assert_eq!(recorded[1..], ["Done by hand Metadata", "Killed by hand Metadata"]);
+        assert_eq!(commands(&jobs.databases, ids[0]).await, ["Kill"]);
+        assert_eq!(count(&jobs.databases.task_queue_db, "tq_Jobs", "TQId = 1").await, 1, "the other one waits");
+        let events = format!("SELECT CONCAT(Status, ' ', MinorStatus) AS cell FROM JobEvents WHERE JobID = {} ORDER BY Seq", ids[0]);
+        let told = cells(&jobs.databases.job_db, &events).await;
+        assert_eq!(told[1..], ["Done by hand", "Killed by hand"]);
+        jobs.patch("alice", vec![attributes(ids[0], |to| to.site = Some("S".into()))]).await.unwrap();
+        assert_eq!(cells(&jobs.databases.job_db, &events).await.len(), 3, "where a job runs is no news");
+        jobs.patch("alice", vec![attributes(ids[0], |to| to.application_status = Some("a".into()))]).await.unwrap();
+        assert_eq!(cells(&jobs.databases.job_db, &events).await.len(), 4);
+        assert_eq!(jobs.history_length("alice", ids[0]).await, 3, "without a status nothing is recorded");
     }
 
     async fn an_unknown_job_is_told_and_spoils_nothing(db: TestDatabase) {
@@ -201,6 +215,47 @@ on_both_backends! {
         assert_eq!(columns(&jobs, job, &["Owner", "VO"]).await, ["alice", "alpha"]);
         assert_eq!(jobs.patch("carol", vec![attributes(job, set[0])]).await.unwrap(), [None]);
         assert_eq!(columns(&jobs, job, &["Owner", "VO"]).await, ["bob", "alpha"]);
+    }
+
+    async fn a_job_that_is_given_away_leaves_the_queue_of_its_old_owner(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ids = jobs.submit("alice", &[HELLO; 3]).await.unwrap();
+        queue(&jobs, 1, ALICE, 1, &[(ids[0], 1.0), (ids[1], 1.0)]).await;
+        queue(&jobs, 2, ALICE, 1, &[(ids[2], 1.0)]).await;
+        let mut patches = vec![attributes(ids[0], |to| to.owner = Some("bob".into())), attributes(ids[1], |to| to.site = Some("S".into()))];
+        patches.push(attributes(ids[2], |to| to.vo = Some("beta".into())));
+        assert_eq!(jobs.patch("carol", patches).await.unwrap(), [None, None, None]);
+        let waiting = cells(&jobs.databases.task_queue_db, "SELECT CAST(JobId AS CHAR(20)) AS cell FROM tq_Jobs").await;
+        assert_eq!(waiting, [ids[1].to_string()]);
+        assert_eq!(count(&jobs.databases.task_queue_db, "tq_TaskQueues", "1 = 1").await, 1, "an empty queue goes");
+    }
+
+    async fn the_books_are_kept_by_administrators_and_the_system(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+        let set: [fn(&mut pb::JobAttributes); 3] = [
+            |to| to.reschedule_counter = Some(2),
+            |to| to.verified_flag = Some(false),
+            |to| to.accounted_flag = Some(pb::AccountedFlag::True.into()),
+        ];
+        let names = ["RescheduleCounter", "VerifiedFlag", "AccountedFlag"];
+        for set in set {
+            for who in ["alice", "petra"] {
+                assert_eq!(reason(jobs.patch(who, vec![attributes(job, set)]).await), "FORBIDDEN", "{who}");
+            }
+            let request = pb::PatchJobMetadataRequest { patches: vec![attributes(job, set)] };
+            jobs.client.clone().patch_job_metadata(jobs.component_request("local-executor", request)).await.unwrap();
+        }
+        assert_eq!(columns(&jobs, job, &names).await, ["2", "false", "true"]);
+        let back = attributes(job, |to| {
+            to.reschedule_counter = Some(0);
+            to.verified_flag = Some(true);
+        });
+        assert_eq!(jobs.patch("carol", vec![back]).await.unwrap(), [None]);
+        assert_eq!(columns(&jobs, job, &names).await, ["0", "true", "true"]);
+        let theft = pb::PatchJobMetadataRequest { patches: vec![attributes(job, |to| to.owner = Some("bob".into()))] };
+        let refused = jobs.client.clone().patch_job_metadata(jobs.component_request("local-executor", theft)).await;
+        assert_eq!(reason(refused), "FORBIDDEN");
     }
 
     async fn metadata_is_changed_and_read_by_those_who_may(db: TestDatabase) {
@@ -237,6 +292,7 @@ on_both_backends! {
         check(bad(parameter("b", Value::JsonValue("{".into()))), "patches[0].parameters[1].json_value: is not JSON: EOF while parsing an object at line 1 column 1").await;
         check(vec![attributes(job, |to| to.site = Some("ä".repeat(101)))], "patches[0].attributes.site: has more than 100 characters").await;
         check(vec![attributes(job, |to| to.job_type = Some("x".repeat(33)))], "patches[0].attributes.job_type: has more than 32 characters").await;
+        check(vec![attributes(job, |to| to.status = Some("Limbo".into()))], "patches[0].attributes.status: \"Limbo\" is no status of a job").await;
         check(vec![attributes(job, |to| to.accounted_flag = Some(9))], "patches[0].attributes.accounted_flag: 9 is none of the flags that there are").await;
         assert_eq!(read(&jobs, "carol", job, &[]).await.unwrap(), []);
         let most = parameter(&"ä".repeat(255), Value::StringValue("x".repeat(65_536)));

@@ -21,7 +21,7 @@ impl Jobs {
     }
 
     /// Alice reschedules one job.
-    async fn again(&self, job: i64) -> Result<pb::RescheduledJob, String> {
+    pub(crate) async fn again(&self, job: i64) -> Result<pb::RescheduledJob, String> {
         match self.reschedule("alice", &[job], false).await.unwrap().remove(0) {
             Outcome::Job(job) => Ok(job),
             Outcome::Error(error) => Err(error.message),

@@ -1,18 +1,19 @@
 //! Sandboxes are announced, uploaded, assigned and downloaded.
 
+use diesel_async::SimpleAsyncConnection as _;
 use diracx_proto::jobs::v1::{
     self as pb, download_sandbox_response::Piece as Down, job_sandboxes_outcome::Result as Outcome,
     upload_sandbox_request::Piece as Up,
 };
 use diracx_server::StatusInfo;
-use diracx_testkit::on_both_backends;
+use diracx_testkit::{TestDatabase, on_both_backends};
 use futures::{StreamExt, TryStreamExt, future::join_all, stream};
 use sha2::{Digest, Sha256};
 use tonic::Status;
 
 use crate::{
     harness::{HELLO, Jobs, reason},
-    sql::execute,
+    sql::{cells, connection, execute, waits_for_lock},
 };
 
 pub(crate) fn announcement(bytes: &[u8]) -> pb::InitiateSandboxUploadRequest {
@@ -35,7 +36,7 @@ impl Jobs {
         Ok(self.sandboxes.clone().initiate_sandbox_upload(request).await?.into_inner())
     }
 
-    async fn send(&self, upload: &pb::SandboxUpload, bytes: &[u8]) -> Result<(), Status> {
+    pub(crate) async fn send(&self, upload: &pb::SandboxUpload, bytes: &[u8]) -> Result<(), Status> {
         let bucket = upload.url.rsplit('/').next().unwrap().to_owned();
         let form = Up::Form(pb::UploadForm { bucket, fields: upload.fields.clone() });
         let pieces: Vec<Up> =
@@ -56,7 +57,7 @@ impl Jobs {
         Ok(self.sandboxes.clone().get_sandbox(request).await?.into_inner().url)
     }
 
-    async fn fetch(&self, url: &str) -> Result<Vec<u8>, Status> {
+    pub(crate) async fn fetch(&self, url: &str) -> Result<Vec<u8>, Status> {
         let (path, query) = url.split_once('?').unwrap();
         let mut names = path.splitn(6, '/').skip(4);
         let mut values = query.split('&').map(|pair| pair.split_once('=').unwrap().1);
@@ -250,10 +251,42 @@ on_both_backends! {
         jobs.unassign("alice", &[first]).await.unwrap();
         assert_eq!(jobs.sandboxes_of("alice", first).await.unwrap(), (vec![], vec![]));
         assert_eq!(jobs.sandboxes_of("alice", second).await.unwrap().0, [short(&shared)]);
-        // Only one that is not assigned is asked for again when its bytes are gone.
+        let sandboxes = &jobs.databases.sandbox_metadata_db;
+        let assigned = "SELECT CAST(Assigned AS CHAR(1)) AS cell FROM sb_SandBoxes ORDER BY SBId";
+        assert_eq!(cells(sandboxes, assigned).await, ["1", "0"]);
+    }
+
+    async fn bytes_that_are_lost_may_come_again_assigned_or_not(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+        let (assigned, free) = (jobs.uploads("alice", b"assigned").await, jobs.uploads("alice", b"free").await);
+        assert_eq!(jobs.assign("alice", &[(job, &assigned, OUTPUT)]).await.unwrap(), [""]);
         std::fs::remove_dir_all(jobs.directory.path().join("sandboxes")).unwrap();
-        assert!(jobs.announce("alice", b"single").await.unwrap().upload.is_some());
-        assert!(jobs.announce("alice", b"shared").await.unwrap().upload.is_none());
+        for (bytes, pfn) in [(&b"assigned"[..], &assigned), (b"free", &free)] {
+            assert_eq!(&jobs.uploads("alice", bytes).await, pfn);
+            assert!(jobs.announce("alice", bytes).await.unwrap().upload.is_none());
+            assert_eq!(jobs.fetch(&jobs.locate("alice", pfn).await.unwrap()).await.unwrap(), bytes);
+        }
+    }
+
+    async fn names_that_the_table_of_owners_does_not_hold_are_refused_everywhere(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+        let upload = || {
+            let request = pb::InitiateSandboxUploadRequest { job_id: Some(job), ..announcement(b"output") };
+            let request = jobs.component_request("local-executor", request);
+            let mut client = jobs.sandboxes.clone();
+            async move { client.initiate_sandbox_upload(request).await }
+        };
+        for (column, name, most) in [("Owner", "user", 32), ("OwnerGroup", "group", 32)] {
+            let set = |length: usize| format!("UPDATE Jobs SET {column} = '{}' WHERE JobID = {job}", "x".repeat(length));
+            execute(&jobs.databases.job_db, &set(most + 1)).await;
+            let refused = upload().await.unwrap_err();
+            assert_eq!(refused.code(), tonic::Code::InvalidArgument);
+            assert_eq!(refused.message(), format!("owner: the name of the {name} has more than {most} characters"));
+            execute(&jobs.databases.job_db, &set(most)).await;
+            upload().await.unwrap();
+        }
     }
 
     async fn many_who_announce_the_same_at_once_all_succeed(db: TestDatabase) {
@@ -321,4 +354,53 @@ on_both_backends! {
         let job = jobs.submit("alice", &[single.as_str()]).await.unwrap()[0];
         assert_eq!(jobs.sandboxes_of("alice", job).await.unwrap().0, [short(&mine)]);
     }
+}
+
+/// Where the database gives numbers again that were not committed after all.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_job_has_no_sandbox_of_one_that_a_crash_undid() {
+    let jobs = Jobs::start(TestDatabase::sqlite()).await;
+    let (undone, shared) = (jobs.uploads("alice", b"undone").await, jobs.uploads("alice", b"shared").await);
+    let before = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+    assert_eq!(jobs.assign("alice", &[(before, &shared, INPUT)]).await.unwrap(), [""]);
+    // What a crash leaves that comes between the commits of the two databases.
+    for pfn in [&undone, &shared] {
+        let left = format!(
+            "INSERT INTO sb_EntityMapping SELECT SBId, 'Job:{}', 'Input' FROM sb_SandBoxes WHERE SEPFN = '{}';
+             UPDATE sb_SandBoxes SET Assigned = 1",
+            before + 1,
+            short(pfn)
+        );
+        execute(&jobs.databases.sandbox_metadata_db, &left).await;
+    }
+    let job = jobs.submit("bob", &[HELLO]).await.unwrap()[0];
+    assert_eq!(job, before + 1, "the number that was given twice");
+    assert_eq!(jobs.sandboxes_of("bob", job).await.unwrap(), (vec![], vec![]));
+    let assigned = "SELECT CAST(Assigned AS CHAR(1)) AS cell FROM sb_SandBoxes ORDER BY SBId";
+    assert_eq!(cells(&jobs.databases.sandbox_metadata_db, assigned).await, ["0", "1"]);
+}
+
+/// Somebody assigns the sandbox to another job while its only job lets it go.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sandbox_that_is_assigned_while_its_last_job_lets_it_go_stays_assigned() {
+    let jobs = Jobs::start(TestDatabase::mariadb()).await;
+    let pfn = jobs.uploads("alice", b"wanted").await;
+    let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+    assert_eq!(jobs.assign("alice", &[(job, &pfn, INPUT)]).await.unwrap(), [""]);
+    let mut other = connection(&jobs.databases.sandbox_metadata_db).await;
+    let assigning = format!(
+        "BEGIN; SELECT SBId FROM sb_SandBoxes WHERE SBId = 1 FOR UPDATE;
+         INSERT INTO sb_EntityMapping (SBId, EntityId, Type) VALUES (1, 'Job:{}', 'Input');
+         UPDATE sb_SandBoxes SET Assigned = 1 WHERE SBId = 1",
+        job + 1
+    );
+    other.batch_execute(&assigning).await.unwrap();
+    let ids = [job];
+    let (unassigned, ()) = tokio::join!(jobs.unassign("alice", &ids), async {
+        waits_for_lock(&jobs.databases.sandbox_metadata_db, "sb_SandBoxes").await;
+        other.batch_execute("COMMIT").await.unwrap();
+    });
+    unassigned.unwrap();
+    let assigned = "SELECT CAST(Assigned AS CHAR(1)) AS cell FROM sb_SandBoxes";
+    assert_eq!(cells(&jobs.databases.sandbox_metadata_db, assigned).await, ["1"]);
 }

@@ -3,6 +3,7 @@
 use chrono::TimeDelta;
 use diracx_proto::jobs::v1::{self as pb, SandboxType::Output};
 use diracx_testkit::on_both_backends;
+use futures::future::join_all;
 use tonic::Status;
 
 use crate::harness::{HELLO, Jobs, reason};
@@ -29,6 +30,15 @@ impl Jobs {
             token = answer.next_page_token;
         }
         panic!("no end")
+    }
+
+    /// Uploads a sandbox if it is asked for, and gives its PFN.
+    async fn brings(&self, who: &str, bytes: &[u8]) -> String {
+        let answer = self.announce(who, bytes).await.unwrap();
+        if let Some(upload) = &answer.upload {
+            self.send(upload, bytes).await.unwrap();
+        }
+        answer.pfn
     }
 
     fn files(&self) -> usize {
@@ -82,6 +92,30 @@ on_both_backends! {
         assert_eq!(jobs.clean_all(0).await.0, 0, "it is wanted again");
         jobs.clock.advance(TimeDelta::days(16));
         assert_eq!(jobs.clean_all(0).await.0, 1);
+    }
+
+    async fn whoever_needs_a_sandbox_while_it_is_cleaned_has_it_in_the_end(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+        let all: Vec<[u8; 1]> = (0..6).map(|byte| [byte]).collect();
+        for _ in 0..12 {
+            for bytes in &all {
+                jobs.brings("alice", bytes).await;
+            }
+            jobs.unassign("alice", &[job]).await.unwrap();
+            jobs.clock.advance(TimeDelta::days(16));
+            let cleaning = async { for _ in 0..3 { jobs.clean_all(2).await; } };
+            let using = join_all(all.iter().map(async |bytes| {
+                let pfn = jobs.brings("alice", bytes).await;
+                // It may be going again, or still be there.
+                jobs.assign("alice", &[(job, &pfn, Output)]).await.unwrap();
+            }));
+            tokio::join!(cleaning, using);
+            for bytes in &all {
+                let pfn = jobs.brings("alice", bytes).await;
+                assert_eq!(jobs.fetch(&jobs.locate("alice", &pfn).await.unwrap()).await.unwrap(), bytes);
+            }
+        }
     }
 
     async fn only_the_system_cleans(db: TestDatabase) {

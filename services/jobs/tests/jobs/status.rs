@@ -1,11 +1,15 @@
 //! Jobs move.
 
+use diesel_async::SimpleAsyncConnection as _;
 use diracx_core::JobStatus::{Checking, Done, Failed, Killed, Matched, Running, Waiting};
 use diracx_proto::jobs::v1::{self as pb, job_history_outcome, job_status_outcome};
-use diracx_testkit::on_both_backends;
+use diracx_testkit::{TestDatabase, on_both_backends};
 use futures::future::join_all;
 
-use crate::harness::{HELLO, Jobs, reason, record, rows, update};
+use crate::{
+    harness::{HELLO, Jobs, reason, record, rows, update},
+    sql::{cells, connection, waits_for_lock},
+};
 
 async fn history(jobs: &Jobs, who: &str, job: i64) -> Vec<[String; 4]> {
     let outcome = jobs.histories(who, &[job]).await.unwrap().remove(0);
@@ -101,6 +105,11 @@ on_both_backends! {
         check(vec![update(job, vec![good(), timeless])], "updates[0].records[1].time: is required").await;
         let tomorrow = record(jobs.later(25 * 3600), Some(Checking));
         check(vec![update(job, vec![tomorrow])], "updates[0].records[0].time: is more than a day ahead").await;
+        let long_ago = |second| record(chrono::DateTime::from_timestamp(second, 0).unwrap(), Some(Checking));
+        check(vec![update(job, vec![good(), long_ago(315_532_799)])], "updates[0].records[1].time: is before 1980").await;
+        assert_eq!(jobs.history_length("alice", job).await, 1, "nothing was recorded");
+        jobs.set_statuses("alice", vec![update(job, vec![long_ago(315_532_800)])]).await.unwrap();
+        assert_eq!(history(&jobs, "alice", job).await[0][0], "Checking", "the oldest record is the first");
     }
 
     async fn texts_that_are_too_long_are_cut_and_odd_ones_survive(db: TestDatabase) {
@@ -145,4 +154,25 @@ on_both_backends! {
         assert_eq!(jobs.set_status("alice", job, jobs.later(2), Failed).await.unwrap(), Some(pb::JobStatus::Killed));
         assert_eq!(crate::harness::commands(&jobs.databases, job).await, ["Kill"]);
     }
+}
+
+/// DIRAC and DiracX lock nothing before they number a record of theirs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_record_that_somebody_else_writes_at_the_same_time_costs_nobody_an_update() {
+    let jobs = Jobs::start(TestDatabase::mariadb()).await;
+    let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
+    let logging = &jobs.databases.job_logging_db;
+    let mut dirac = connection(logging).await;
+    let theirs = format!(
+        "BEGIN; INSERT INTO LoggingInfo (JobID, SeqNum, Status, MinorStatus, ApplicationStatus, StatusTime,
+         StatusTimeOrder, StatusSource) VALUES ({job}, 2, 'idem', 'theirs', 'idem', '2026-11-23 10:00:00', 525427200.5, 'DIRAC')"
+    );
+    dirac.batch_execute(&theirs).await.unwrap();
+    let (ours, ()) = tokio::join!(jobs.set_status("alice", job, jobs.later(1), Checking), async {
+        waits_for_lock(logging, "LoggingInfo").await;
+        dirac.batch_execute("COMMIT").await.unwrap();
+    });
+    assert_eq!(ours.unwrap(), Some(pb::JobStatus::Checking));
+    let records = "SELECT CONCAT(SeqNum, ' ', StatusSource) AS cell FROM LoggingInfo ORDER BY SeqNum";
+    assert_eq!(cells(logging, records).await, ["1 JobManager", "2 DIRAC", "3 Test"]);
 }

@@ -2,7 +2,8 @@
 
 use std::fmt::Write as _;
 
-use diracx_core::JobStatus::{Deleted, Killed, Received, Rescheduled};
+use diracx_core::JobStatus::{self, Deleted, Killed, Received, Rescheduled};
+use diracx_proto::jobs::v1 as pb;
 use diracx_testkit::{TestDatabase, on_both_backends};
 
 use crate::{
@@ -36,7 +37,7 @@ async fn make_tables_of_dirac(jobs: &Jobs) {
 }
 
 /// A queue of somebody in a group with these jobs, each as urgent as said; `enabled` is DIRAC's counter.
-async fn queue(jobs: &Jobs, id: i64, whose: [&str; 3], enabled: i64, waiting: &[(i64, f64)]) {
+pub(crate) async fn queue(jobs: &Jobs, id: i64, whose: [&str; 3], enabled: i64, waiting: &[(i64, f64)]) {
     let [owner, group, vo] = whose;
     let mut sql = format!(
         "INSERT INTO tq_TaskQueues (TQId, Owner, OwnerGroup, VO, CPUTime, Priority, Enabled)
@@ -71,7 +72,7 @@ async fn rows(jobs: &Jobs, table: &str, condition: &str) -> u32 {
     count(&jobs.databases.task_queue_db, table, condition).await
 }
 
-const ALICE: [&str; 3] = ["alice", "user", "alpha"];
+pub(crate) const ALICE: [&str; 3] = ["alice", "user", "alpha"];
 const BOB: [&str; 3] = ["bob", "user", "alpha"];
 
 /// A killed job leaves its queue, the empty queue goes with all that belongs to it, and what is left shares anew.
@@ -143,6 +144,19 @@ on_both_backends! {
         // The machine refuses, so the job is Received as it was, which is a place before any queue.
         jobs.set_status("alice", ids[1], jobs.later(1), Received).await.unwrap();
         assert_eq!(rows(&jobs, "tq_Jobs", "1 = 1").await, 1);
+    }
+
+    async fn every_end_of_a_job_is_the_end_of_its_waiting(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ends: Vec<_> = JobStatus::ALL.iter().copied().filter(|status| status.is_final()).collect();
+        let ids = jobs.submit("alice", &vec![HELLO; ends.len()]).await.unwrap();
+        // They were put into the queue before they were said to wait.
+        queue(&jobs, 1, ALICE, 1, &ids.iter().map(|id| (*id, 1.0)).collect::<Vec<_>>()).await;
+        let updates = ids.iter().zip(ends).map(|(id, end)| update(*id, vec![record(jobs.later(1), Some(end))])).collect();
+        let request = pb::SetJobStatusesRequest { updates, force: true };
+        jobs.client.clone().set_job_statuses(jobs.request("alice", request)).await.unwrap();
+        assert_eq!(rows(&jobs, "tq_Jobs", "1 = 1").await, 0);
+        assert_eq!(priorities(&jobs).await, []);
     }
 
     async fn many_killed_at_once_leave_no_empty_queue_and_no_share_unspent(db: TestDatabase) {

@@ -1,18 +1,15 @@
 //! Jobs are watched.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 use diracx_core::{
+    JobId,
     JobStatus::{self, Checking, Failed, Matched, Running, Waiting},
     search::Filter,
 };
-use diracx_jobs::logic::watch::Feed;
+use diracx_jobs::logic::{feed::ResumeToken, watch::Feed};
 use diracx_proto::jobs::v1 as pb;
 use diracx_testkit::{TestDatabase, on_both_backends};
-use futures::future::join_all;
 use tonic::{Code, Status, Streaming};
 
 use crate::{
@@ -24,18 +21,18 @@ fn all() -> pb::WatchJobsRequest {
     pb::WatchJobsRequest::default()
 }
 
-fn of(jobs: &[i64]) -> pb::WatchJobsRequest {
+pub(crate) fn of(jobs: &[i64]) -> pb::WatchJobsRequest {
     pb::WatchJobsRequest { job_ids: jobs.to_vec(), ..Default::default() }
 }
 
 /// What somebody who watches was told.
-struct Seen {
-    stream: Streaming<pb::WatchJobsResponse>,
+pub(crate) struct Seen {
+    pub(crate) stream: Streaming<pb::WatchJobsResponse>,
     token: String,
 }
 
 impl Seen {
-    async fn begin(jobs: &Jobs, who: &str, ask: pb::WatchJobsRequest) -> Result<Self, Status> {
+    pub(crate) async fn begin(jobs: &Jobs, who: &str, ask: pb::WatchJobsRequest) -> Result<Self, Status> {
         let stream = jobs.client.clone().watch_jobs(jobs.request(who, ask)).await?.into_inner();
         Ok(Self { stream, token: String::new() })
     }
@@ -224,6 +221,29 @@ on_both_backends! {
         assert_eq!(seen.next().await.unwrap(), (vec![(job, Waiting, false)], true));
     }
 
+    async fn a_token_from_the_middle_of_the_present_state_goes_on_there_unless_it_is_far_behind(db: TestDatabase) {
+        let jobs = Jobs::start(db).await;
+        let ids = jobs.submit("alice", &[HELLO; 3]).await.unwrap();
+        let token = ResumeToken { behind: 0, snapshot_behind: Some(JobId(ids[1])) };
+        let ask = pb::WatchJobsRequest { resume_token: token.write(), ..all() };
+        let told = async || {
+            let mut seen = Seen::begin(&jobs, "alice", ask.clone()).await.unwrap();
+            let (events, snapshot) = seen.next().await.unwrap();
+            assert!(snapshot);
+            events.into_iter().map(|(job, ..)| job).collect::<Vec<_>>()
+        };
+        assert_eq!(told().await, ids[2..]);
+        let columns = "JobID, EventTime, Status, MinorStatus, ApplicationStatus, RescheduleCounter, Removed, Owner, \
+                       OwnerGroup, VO, JobGroup, JobName";
+        let later = format!("INSERT INTO JobEvents (Seq, {columns}) SELECT 10001, {columns} FROM JobEvents WHERE Seq = 1");
+        execute(&jobs.databases.job_db, &later).await;
+        jobs.set_status("alice", ids[0], jobs.later(1), Checking).await.unwrap();
+        let mut live = Seen::begin(&jobs, "alice", all()).await.unwrap();
+        live.next().await.unwrap();
+        let anew = async { while told().await != ids {} };
+        tokio::time::timeout(Duration::from_secs(20), anew).await.expect("all jobs");
+    }
+
     async fn streams_end_with_the_process_and_say_so(db: TestDatabase) {
         let jobs = Jobs::start(db).await;
         let mut seen = Seen::begin(&jobs, "alice", all()).await.unwrap();
@@ -255,111 +275,6 @@ on_both_backends! {
         let ended = tokio::time::timeout(Duration::from_secs(20), ended).await.unwrap();
         assert_eq!(ended.unwrap_err().code(), Code::DeadlineExceeded);
     }
-
-    async fn whatever_breaks_every_transition_is_seen_in_its_order(db: TestDatabase) {
-        let jobs = Jobs::start(db).await;
-        for seed in [1, 2, 3] {
-            every_transition_is_seen(&jobs, seed).await;
-        }
-    }
-}
-
-/// Numbers as if by chance, the same for a seed.
-struct Chance(u64);
-
-impl Chance {
-    fn below(&mut self, limit: usize) -> usize {
-        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        usize::try_from(self.0 >> 33).unwrap() % limit
-    }
-}
-
-/// Several write about the same jobs at once; somebody watches, on connections that break again and again.
-async fn every_transition_is_seen(jobs: &Jobs, seed: u64) {
-    let ids = jobs.submit("alice", &[HELLO; 6]).await.unwrap();
-    let ask = pb::WatchJobsRequest { until_final: true, ..of(&ids) };
-    let mut stream = Seen::begin(jobs, "alice", ask.clone()).await.unwrap().stream;
-    let first = stream.message().await.unwrap().unwrap();
-    let writing = async {
-        join_all((0..4).map(|writer| write(jobs, &ids, seed, writer))).await;
-        for id in &ids {
-            jobs.set_status("alice", *id, jobs.later(2), JobStatus::Killed).await.unwrap();
-        }
-    };
-    let watching = async {
-        let mut chance = Chance(seed);
-        let mut connections = vec![states(&first)];
-        let mut resume_token = first.resume_token;
-        loop {
-            for _ in 0..=chance.below(6) {
-                let Some(message) = stream.message().await.unwrap() else { return connections };
-                connections.last_mut().unwrap().extend(states(&message));
-                resume_token = message.resume_token;
-            }
-            let ask = pb::WatchJobsRequest { resume_token: resume_token.clone(), ..ask.clone() };
-            stream = Seen::begin(jobs, "alice", ask).await.unwrap().stream;
-            connections.push(Vec::new());
-        }
-    };
-    let both = futures::future::join(writing, watching);
-    let ((), connections) = tokio::time::timeout(Duration::from_mins(2), both).await.expect("an end");
-
-    for id in &ids {
-        let truth = truth(jobs, *id).await;
-        let place =
-            |state: &String| truth.iter().position(|known| known == state).expect("a state that never was");
-        let mut seen = BTreeSet::new();
-        for connection in &connections {
-            let places: Vec<_> =
-                connection.iter().filter(|(job, _)| job == id).map(|(_, state)| place(state)).collect();
-            assert!(
-                places.windows(2).all(|two| two[0] < two[1]),
-                "seed {seed}, job {id}: {places:?} of {truth:?}"
-            );
-            seen.extend(places);
-        }
-        assert!(seen.iter().copied().eq(0..truth.len()), "seed {seed}, job {id}: only {seen:?} of {truth:?}");
-    }
-    assert!(connections.len() > 3, "hardly anything broke");
-}
-
-async fn write(jobs: &Jobs, ids: &[i64], seed: u64, writer: u64) {
-    let mut chance = Chance(seed * 1_000 + writer);
-    for n in 0..20 {
-        let mut left = ids.to_vec();
-        let mut updates = Vec::new();
-        for _ in 0..=chance.below(ids.len()) {
-            let id = left.swap_remove(chance.below(left.len()));
-            let mut change = record(jobs.later(1), None);
-            change.application_status = Some(format!("{writer}-{n}"));
-            updates.push(update(id, vec![change]));
-            if left.is_empty() {
-                break;
-            }
-        }
-        // In a table of a few rows MySQL locks all of them, in each statement: writers lose against each other more
-        // often than a unit of work is repeated, and are told to come back.
-        while let Err(status) = jobs.set_statuses("alice", updates.clone()).await {
-            assert_eq!(status.code(), Code::Unavailable, "{status}");
-        }
-    }
-}
-
-fn states(message: &pb::WatchJobsResponse) -> Vec<(i64, String)> {
-    let state = |event: &pb::JobEvent| {
-        let status = JobStatus::try_from(event.status()).unwrap();
-        (event.job_id, format!("{status} {}", event.application_status))
-    };
-    message.events.iter().map(state).collect()
-}
-
-/// All states that a job was in, as its history has it.
-async fn truth(jobs: &Jobs, id: i64) -> Vec<String> {
-    let outcome = jobs.histories("alice", &[id]).await.unwrap().remove(0);
-    let Some(pb::job_history_outcome::Result::History(history)) = outcome.result else {
-        panic!("no history")
-    };
-    history.records.iter().map(|record| format!("{} {}", record.status, record.application_status)).collect()
 }
 
 /// On MySQL a transaction may take its number first and commit last.

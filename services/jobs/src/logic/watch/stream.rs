@@ -37,6 +37,9 @@ use crate::{
 
 /// How many jobs or events one question takes, and about how many one answer tells.
 const PAGE: usize = 1_000;
+/// How many numbers of the feed a token from the middle of the present state may be behind: each page of it looks at
+/// all that happened since.
+const FAR_BEHIND: i64 = 10_000;
 /// How often there is a sign of life at least.
 const SIGN_OF_LIFE: Duration = Duration::from_secs(25);
 /// How long a stream lasts: then its caller shows a token again.
@@ -164,6 +167,7 @@ impl Watch {
             _place: place,
         };
         if let Some(token) = ask.resume
+            && (token.snapshot_behind.is_none() || watch.known.last - token.behind < FAR_BEHIND)
             && watch.is_kept(token.behind).await?
         {
             watch.position = Position::behind(token.behind);

@@ -315,7 +315,7 @@ pub(super) async fn update_statuses(conn: &mut Conn, plans: &[(JobId, transition
 /// Sets columns of jobs.
 pub(super) async fn set_attributes(
     conn: &mut Conn,
-    jobs: &[(JobId, BTreeMap<Attribute, AttributeValue>)],
+    jobs: &[(JobId, &BTreeMap<Attribute, AttributeValue>)],
 ) -> DbResult<()> {
     let bind = |value: &AttributeValue| match value {
         AttributeValue::Text(text) => Bind::from(text.as_str()),

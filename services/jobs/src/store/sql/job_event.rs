@@ -1,7 +1,7 @@
 //! The feed of changes, for those who watch jobs; compiled once per backend.
 //!
 //! Whoever makes jobs, writes to their columns `Status`, `MinorStatus`, `ApplicationStatus` or `RescheduleCounter`, or
-//! removes them, calls [`changed`] or [`removed`] in the same unit of work, once for all its jobs.
+//! removes them, calls [`changed`] or [`removed`] in the same unit of work, once for each of its jobs.
 
 use chrono::{DateTime, Utc};
 use diesel::{

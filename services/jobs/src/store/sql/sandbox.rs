@@ -294,6 +294,10 @@ pub(super) async fn unmap(conn: &mut Conn, jobs: &[JobId]) -> DbResult<()> {
     }
     let ids: Vec<i64> = freed.iter().copied().collect();
     for ids in ids.chunks(KEYS) {
+        // Whoever assigns one of them at the same time holds its row: what is looked at next is what he left.
+        let rows = sb_sandboxes::table.filter(sb_sandboxes::sb_id.eq_any(ids.to_vec()));
+        let rows = rows.order(sb_sandboxes::sb_id).select(sb_sandboxes::sb_id);
+        let _: Vec<i64> = dialect::locked!(rows).load(conn).await?;
         let kept: Vec<i64> = sb_entity_mapping::table
             .filter(sb_entity_mapping::sb_id.eq_any(ids.to_vec()))
             .select(sb_entity_mapping::sb_id)

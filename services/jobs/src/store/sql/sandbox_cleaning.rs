@@ -4,7 +4,7 @@
 //! removed, and the rows that still bear the mark are deleted. What is wanted again meanwhile loses the mark, and
 //! its row stays.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use diesel::{dsl::exists, prelude::*};
 use diesel_async::RunQueryDsl;
@@ -53,19 +53,24 @@ pub(super) async fn claim(conn: &mut Conn, claim: &Claim) -> DbResult<Claimed> {
         .set((sb_sandboxes::last_access_time.eq(GOING), sb_sandboxes::assigned.eq(false)))
         .execute(conn)
         .await?;
-        let marked: Vec<i64> = sb_sandboxes::table
-            .filter(sb_sandboxes::sb_id.eq_any(ids.to_vec()))
-            .filter(sb_sandboxes::assigned.eq(false))
-            .filter(sb_sandboxes::last_access_time.eq(GOING))
-            .select(sb_sandboxes::sb_id)
-            .load(conn)
-            .await?;
-        rows.extend(marked.into_iter().filter_map(|id| {
+        rows.extend(marked(conn, ids).await?.into_iter().filter_map(|id| {
             let (pfn, bytes) = by_id.remove(&id)?;
             Some((id, pfn.parse().ok()?, bytes))
         }));
     }
     Ok(Claimed { rows, last, more })
+}
+
+/// Those of the rows that bear the mark.
+pub(super) async fn marked(conn: &mut Conn, ids: &[i64]) -> DbResult<BTreeSet<i64>> {
+    let marked: Vec<i64> = sb_sandboxes::table
+        .filter(sb_sandboxes::sb_id.eq_any(ids))
+        .filter(sb_sandboxes::assigned.eq(false))
+        .filter(sb_sandboxes::last_access_time.eq(GOING))
+        .select(sb_sandboxes::sb_id)
+        .load(conn)
+        .await?;
+    Ok(marked.into_iter().collect())
 }
 
 /// Deletes the rows that still bear the mark.

@@ -7,17 +7,17 @@ use std::{
 
 use async_trait::async_trait;
 use chrono::{DateTime, Utc};
-use diracx_core::JobId;
+use diracx_core::{JobId, config::Config};
 use diracx_db::Deadline;
 use futures::FutureExt;
 
-use super::{Store, Tx, job, job_event, job_parameter};
+use super::{Store, Tx, changes, job, job_event, job_parameter, task_queue};
 use crate::{
     error::Result,
     logic::metadata::MetadataPatch,
     store::{
         metadata::{MetadataStore, Parameters},
-        schema::JOB_DB,
+        schema::{JOB_DB, TASK_QUEUE_DB},
     },
 };
 
@@ -27,13 +27,14 @@ impl MetadataStore for Store {
         &self,
         deadline: Deadline,
         patches: Vec<MetadataPatch>,
+        config: Arc<Config>,
         now: DateTime<Utc>,
     ) -> Result<BTreeSet<JobId>> {
-        let patches = Arc::new(patches);
+        let work = Arc::new((patches, config));
         self.0
             .write(deadline, move |tx| {
-                let patches = Arc::clone(&patches);
-                async move { patch(tx, &patches, now).await }.boxed()
+                let work = Arc::clone(&work);
+                async move { patch(tx, &work.0, &work.1, now).await }.boxed()
             })
             .await
     }
@@ -61,16 +62,21 @@ impl MetadataStore for Store {
     }
 }
 
-async fn patch(tx: &mut Tx, patches: &[MetadataPatch], now: DateTime<Utc>) -> Result<BTreeSet<JobId>> {
+async fn patch(
+    tx: &mut Tx,
+    patches: &[MetadataPatch],
+    config: &Config,
+    now: DateTime<Utc>,
+) -> Result<BTreeSet<JobId>> {
     let asked: Vec<JobId> = patches.iter().map(|patch| patch.job).collect();
     let conn = tx.on(JOB_DB).await?;
     let existing: BTreeSet<JobId> = job::lock_statuses(conn, &asked).await?.into_keys().collect();
     let patches: Vec<&MetadataPatch> = patches.iter().filter(|patch| existing.contains(&patch.job)).collect();
-    let columns: Vec<_> = patches.iter().map(|patch| (patch.job, patch.columns(now))).collect();
+    let of = |which: &dyn Fn(&MetadataPatch) -> bool| -> Vec<JobId> {
+        patches.iter().filter(|patch| which(patch)).map(|patch| patch.job).collect()
+    };
+    let columns: Vec<_> = patches.iter().map(|patch| (patch.job, &patch.attributes)).collect();
     job::set_attributes(conn, &columns).await?;
-    let told: Vec<JobId> =
-        patches.iter().filter(|patch| patch.changes_status()).map(|patch| patch.job).collect();
-    job_event::changed(conn, &told, now).await?;
     let values: Vec<_> = patches
         .iter()
         .flat_map(|patch| {
@@ -78,5 +84,19 @@ async fn patch(tx: &mut Tx, patches: &[MetadataPatch], now: DateTime<Utc>) -> Re
         })
         .collect();
     job_parameter::set(conn, &values, now).await?;
+    let told = of(&|patch| patch.status.is_none() && patch.changes_watched());
+    job_event::changed(conn, &told, now).await?;
+    let given_away = of(&MetadataPatch::changes_ownership);
+    if !given_away.is_empty() {
+        // The queue is the old owner's: whoever is matched in it runs with the old owner's rights.
+        task_queue::leave(tx.on(TASK_QUEUE_DB).await?, &given_away, config).await?;
+    }
+    let moved = of(&|patch| patch.status.is_some());
+    if !moved.is_empty() {
+        let found = changes::find(tx, &moved).await?;
+        let plan = |patch: &&MetadataPatch| Some((patch.job, patch.plan(&found.current(patch.job)?, now)?));
+        let plans = patches.iter().filter_map(plan).collect();
+        changes::write(tx, &found.changed(plans), config, now).await?;
+    }
     Ok(existing)
 }

@@ -137,6 +137,17 @@ impl SandboxStore for Store {
             .await
     }
 
+    async fn still_unneeded(&self, deadline: Deadline, rows: Vec<i64>) -> Result<BTreeSet<i64>> {
+        let rows = Arc::new(rows);
+        self.0
+            .read(deadline, move |tx| {
+                let rows = Arc::clone(&rows);
+                async move { Ok(sandbox_cleaning::marked(tx.on(SANDBOX_METADATA_DB).await?, &rows).await?) }
+                    .boxed()
+            })
+            .await
+    }
+
     async fn forget_sandboxes(&self, deadline: Deadline, rows: Vec<i64>) -> Result<usize> {
         let rows = Arc::new(rows);
         self.0

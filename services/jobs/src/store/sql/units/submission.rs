@@ -8,13 +8,13 @@ use futures::FutureExt;
 
 use diracx_core::sandbox::SandboxOwner;
 
-use super::{Store, Tx, job, job_event, job_logging, sandbox, submission_request};
+use super::{Store, Tx, dialect, job, job_event, job_logging, sandbox, sandboxes, submission_request};
 use crate::{
     aside::aside,
     error::Result,
     logic::sandbox::named_inputs,
     store::{
-        schema::{JOB_DB, JOB_LOGGING_DB},
+        schema::{JOB_DB, JOB_LOGGING_DB, SANDBOX_METADATA_DB},
         submission::{Call, Made, Submission, SubmissionStore, Submitted},
     },
 };
@@ -60,9 +60,13 @@ async fn submit(tx: &mut Tx, prepared: &job::Prepared) -> Result<Made> {
 }
 
 /// Assigns the sandboxes that descriptions name, if there are any. SandboxMetadataDB is committed before JobDB: a crash
-/// in between leaves assignments of jobs that do not exist, which keep a sandbox for longer and harm nobody. What is
-/// named but unknown, or somebody else's, is passed over; the job will miss it when it starts.
+/// in between leaves assignments of jobs that do not exist. Where the numbers of these jobs are given again, their next
+/// owners must not get the sandboxes; elsewhere a sandbox is kept for longer, which harms nobody. What is named but
+/// unknown, or somebody else's, is passed over; the job will miss it when it starts.
 async fn assign_inputs(tx: &mut Tx, submission: &Submission, submitted: &Submitted) -> Result<()> {
+    if dialect::NUMBERS_COME_AGAIN {
+        sandboxes::unmap(tx.on(SANDBOX_METADATA_DB).await?, &submitted.ids).await?;
+    }
     let owner = SandboxOwner {
         vo: submission.vo.clone(),
         group: submission.owner_group.clone(),
