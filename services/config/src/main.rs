@@ -3,10 +3,7 @@
 use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
-use diracx_config::{
-    ConfigKeeper,
-    settings::{Args, Settings},
-};
+use diracx_config::settings::{Args, Settings};
 use diracx_core::{Clock, SystemClock};
 use diracx_proto::FILE_DESCRIPTOR_SET;
 use diracx_server::{Readiness, Stack, settings::parse_settings, shutdown_signal, telemetry};
@@ -22,10 +19,13 @@ fn main() -> ExitCode {
     };
     let metrics = telemetry::Metrics::default();
     let result = tokio::runtime::Runtime::new().context("no runtime").and_then(|runtime| {
-        let _inside = runtime.enter();
+        let inside = runtime.enter();
         let guard = telemetry::init(&settings.telemetry.log, &settings.telemetry.otel, &metrics)?;
         let result = runtime.block_on(run(settings, metrics));
         guard.shutdown();
+        drop(inside);
+        // A look at a source that does not answer is not waited for.
+        runtime.shutdown_background();
         result
     });
     match result {
@@ -39,8 +39,8 @@ fn main() -> ExitCode {
 
 async fn run(settings: Settings, metrics: telemetry::Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let source = settings.source.open()?;
-    let keeper = ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await;
+    // The configuration comes when it comes: whether it is there is what health tells.
+    let keeper = settings.source.follow(clock.clone(), settings.server.limits.max_response_bytes)?;
     let published = Arc::new(diracx_client::published_keys(settings.auth_service.connect(None)?));
     let readiness = Readiness::default();
     diracx_config::observe(&keeper, readiness.clone(), &metrics, clock.clone());
