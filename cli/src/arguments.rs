@@ -9,8 +9,9 @@ use crate::{
     commands::{
         internal_add_group::AddGroupArguments, internal_add_user::AddUserArguments,
         internal_add_vo::AddVoArguments, internal_cs_sync::CsSyncArguments,
-        internal_generate_cs::GenerateCsArguments, jobs_delete::DeleteArguments, jobs_kill::KillArguments,
-        jobs_parameters::ParametersArguments, jobs_reschedule::RescheduleArguments,
+        internal_generate_cs::GenerateCsArguments,
+        internal_generate_helm_values::GenerateHelmValuesArguments, jobs_delete::DeleteArguments,
+        jobs_kill::KillArguments, jobs_parameters::ParametersArguments, jobs_reschedule::RescheduleArguments,
         jobs_search::SearchArguments, jobs_status::StatusArguments, jobs_submit::SubmitArguments,
         jobs_summary::SummaryArguments, jobs_wait::WaitArguments, jobs_watch::WatchArguments,
         login::LoginArguments, rss_history::HistoryArguments, rss_list::ListArguments, rss_set::SetArguments,
@@ -108,10 +109,13 @@ pub(crate) enum ConfigCommand {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum InternalCommand {
-    GenerateCs(GenerateCsArguments),
-    AddVo(AddVoArguments),
-    AddGroup(AddGroupArguments),
-    AddUser(AddUserArguments),
+    #[command(flatten)]
+    Repository(RepositoryCommand),
+    /// The same four commands, for those who look for them here: dirac internal config add-vo …
+    Config {
+        #[command(subcommand)]
+        command: RepositoryCommand,
+    },
     /// Come from DIRAC to DiracX
     Legacy {
         #[command(subcommand)]
@@ -119,9 +123,20 @@ pub(crate) enum InternalCommand {
     },
 }
 
+/// What is done to the repository of a configuration.
+#[derive(Debug, Subcommand)]
+pub(crate) enum RepositoryCommand {
+    #[command(visible_alias = "generate")]
+    GenerateCs(GenerateCsArguments),
+    AddVo(AddVoArguments),
+    AddGroup(AddGroupArguments),
+    AddUser(AddUserArguments),
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum LegacyCommand {
     CsSync(CsSyncArguments),
+    GenerateHelmValues(GenerateHelmValuesArguments),
 }
 
 #[derive(Debug, Subcommand)]

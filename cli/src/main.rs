@@ -21,13 +21,14 @@ use std::process::ExitCode;
 use clap::Parser as _;
 
 use arguments::{
-    Command, ConfigCommand, Dirac, InternalCommand, JobsCommand, LegacyCommand, RssCommand, SandboxCommand,
+    Command, ConfigCommand, Dirac, InternalCommand, JobsCommand, LegacyCommand, RepositoryCommand,
+    RssCommand, SandboxCommand,
 };
 use commands::{
     config_dump, config_status, internal_add_group, internal_add_user, internal_add_vo, internal_cs_sync,
-    internal_generate_cs, jobs_delete, jobs_kill, jobs_parameters, jobs_reschedule, jobs_search, jobs_status,
-    jobs_submit, jobs_summary, jobs_wait, jobs_watch, login, logout, rss_history, rss_list, rss_set,
-    sandbox_get, whoami,
+    internal_generate_cs, internal_generate_helm_values, jobs_delete, jobs_kill, jobs_parameters,
+    jobs_reschedule, jobs_search, jobs_status, jobs_submit, jobs_summary, jobs_wait, jobs_watch, login,
+    logout, rss_history, rss_list, rss_set, sandbox_get, whoami,
 };
 use failure::Failure;
 
@@ -63,12 +64,12 @@ async fn run(dirac: Dirac) -> Result<(), Failure> {
         Command::Config { command: ConfigCommand::Dump } => config_dump::run(&global).await,
         Command::Config { command: ConfigCommand::Status } => config_status::run(&global).await,
         Command::Internal { command } => match command {
-            InternalCommand::GenerateCs(arguments) => internal_generate_cs::run(&arguments),
-            InternalCommand::AddVo(arguments) => internal_add_vo::run(arguments),
-            InternalCommand::AddGroup(arguments) => internal_add_group::run(arguments),
-            InternalCommand::AddUser(arguments) => internal_add_user::run(arguments),
+            InternalCommand::Repository(command) | InternalCommand::Config { command } => change(command),
             InternalCommand::Legacy { command: LegacyCommand::CsSync(arguments) } => {
                 internal_cs_sync::run(&arguments)
+            }
+            InternalCommand::Legacy { command: LegacyCommand::GenerateHelmValues(arguments) } => {
+                internal_generate_helm_values::run(&arguments)
             }
         },
         Command::Jobs { command } => match command {
@@ -91,5 +92,15 @@ async fn run(dirac: Dirac) -> Result<(), Failure> {
         Command::Sandbox { command: SandboxCommand::Get(arguments) } => {
             sandbox_get::run(&global, arguments).await
         }
+    }
+}
+
+/// Changes the repository of a configuration.
+fn change(command: RepositoryCommand) -> Result<(), Failure> {
+    match command {
+        RepositoryCommand::GenerateCs(arguments) => internal_generate_cs::run(&arguments),
+        RepositoryCommand::AddVo(arguments) => internal_add_vo::run(arguments),
+        RepositoryCommand::AddGroup(arguments) => internal_add_group::run(arguments),
+        RepositoryCommand::AddUser(arguments) => internal_add_user::run(arguments),
     }
 }

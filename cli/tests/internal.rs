@@ -48,7 +48,13 @@ fn a_configuration_is_made_from_nothing_and_every_step_is_a_commit() {
     let url = format!("git+file://{}", path.display());
     let url = url.as_str();
     let said = works(&["internal", "generate-cs", url]);
-    assert_eq!(said, format!("Successfully created repo in {}\n", path.display()));
+    assert_eq!(
+        said,
+        format!(
+            "Writing back configuration to {}/default.yml\nSuccessfully created repo in {url}\n",
+            path.display()
+        )
+    );
     fails(&["internal", "generate-cs", url], "already exists");
     let idp = ["--idp-url", "https://idp.invalid", "--idp-client-id", "c"];
     let said = works(&[&["internal", "add-vo", url, "--vo", "lhcb"][..], &idp].concat());
@@ -139,9 +145,17 @@ fn the_configuration_of_dirac_is_converted_by_its_plan() {
         (
             "DefaultStorageQuota = 2000",
             "DefaultStorageQuota",
-            "line 66, column 3: \"DefaultStorageQuota\" is followed by",
+            "line 97, column 3: \"DefaultStorageQuota\" is followed by",
         ),
         ("DIRAC\n", "Dirac\n", "the configuration has no section DIRAC"),
+        ("NoSetup = yes", "Hostname = server", "DIRAC.Hostname: is not a known key here"),
+        (
+            "Suspended = gone, other",
+            "Phone = 1",
+            "Users.11111111-aaaa-4aaa-8aaa-000000000001.Phone: is not a known key",
+        ),
+        ("Email = alice@alpha.invalid", "Email = alice", "must be an e-mail address"),
+        ("        DefaultGroup = beta_user\n", "", "DiracX/CsSync: VOs.beta.DefaultGroup: is required"),
     ] {
         assert!(OLD.contains(change), "{change}");
         let (code, said) = sync(&file("broken.cfg", &OLD.replace(change, to)));
@@ -149,4 +163,80 @@ fn the_configuration_of_dirac_is_converted_by_its_plan() {
         assert!(said.contains(expected), "{said}");
         assert!(!new.exists());
     }
+    let nobody_disabled =
+        OLD.replace("DisabledVOs = gone", "DisabledVOs =").replace("Enabled = False", "Enabled = True");
+    let (code, said) = sync(&file("enabled.cfg", &nobody_disabled));
+    assert_eq!(code, Some(0), "clients may be enabled where no VO is disabled: {said}");
+}
+
+/// As DIRAC's `dirac.cfg` has them.
+const SECRET: &str = "\
+DiracX
+{
+  LegacyExchangeApiKey = diracx:legacy:c2VjcmV0IG9mIGRpcmFj
+}
+Systems
+{
+  Databases
+  {
+    User = Dirac
+    Password = of the database
+    Host = db.invalid
+    Port = 3306
+  }
+}
+";
+
+#[test]
+fn a_values_file_is_made_of_the_configuration_of_dirac() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = |name: &str| directory.path().join(name).display().to_string();
+    let (public, secret, values) = (path("public.cfg"), path("secret.cfg"), path("values.yaml"));
+    fs::write(&public, OLD).unwrap();
+    fs::write(&secret, SECRET).unwrap();
+    let command =
+        ["internal", "legacy", "generate-helm-values", "--public-cfg", &public, "--output-file", &values];
+    fails(&command, "error: you must have '/DiracX/LegacyExchangeApiKey' already set");
+    assert!(!Path::new(&values).exists());
+
+    let said = works(&[&command[..], &["--secret-cfg", &secret]].concat());
+    assert_eq!(said, "The file is incomplete and needs manual editing (grep for 'FILL ME')\n");
+    let text = fs::read_to_string(&values).unwrap();
+    assert!(text.starts_with("# A first values file"), "{text}");
+    for line in [
+        "  hostname: diracx.invalid\n",
+        "      AuthDB:\n        internalName: DiracXAuthDB\n",
+        "      host: db.invalid:3306\n",
+        "      password: of the database\n",
+        "    DIRACX_CONFIG_BACKEND_URL: FILL ME\n",
+    ] {
+        assert!(text.contains(line), "{line}{text}");
+    }
+    let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&values).unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600, "passwords are in it");
+}
+
+#[test]
+fn the_commands_are_also_where_others_look_for_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cs").display().to_string();
+    works(&["internal", "config", "generate", &path]);
+    let idp = ["--idp-url", "https://idp.invalid", "--idp-client-id", "c"];
+    works(&[&["internal", "config", "add-vo", &path, "--vo", "lhcb"][..], &idp].concat());
+    works(&["internal", "config", "add-group", &path, "--vo", "lhcb", "--group", "admin"]);
+    works(&[
+        "internal",
+        "config",
+        "add-user",
+        &path,
+        "--vo",
+        "lhcb",
+        "--sub",
+        "s1",
+        "--preferred-username",
+        "alice",
+    ]);
+    assert_eq!(git(Path::new(&path), &["rev-list", "--count", "HEAD"]), "4\n");
+    let help = String::from_utf8(dirac(&["internal", "--help"]).output().unwrap().stdout).unwrap();
+    assert!(help.contains("generate-cs") && help.contains("config") && help.contains("add-vo"), "{help}");
 }

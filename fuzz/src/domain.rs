@@ -159,7 +159,7 @@ pub fn configuration(data: &[u8]) {
         Ok(value) => value,
         Err(error) => return assert!(!error.message.is_empty(), "an error without a sentence"),
     };
-    let mut vos = Vos(Gradual::default());
+    let mut vos = Vos(Gradual::new(usize::MAX));
     let rest = yaml::parse_into(text, &mut vos).expect("a text that was read before");
     let gradual = vos.0.finish(rest);
     match Config::from_value(value) {
@@ -169,7 +169,7 @@ pub fn configuration(data: &[u8]) {
         }
         Ok(config) => {
             let served = config.to_document();
-            let gradual = gradual.expect("a configuration, read VO by VO").to_document();
+            let gradual = gradual.expect("a configuration, read VO by VO").document;
             let unordered = |text: &str| serde_json::from_str::<serde_json::Value>(text).expect("JSON");
             assert_eq!(unordered(&gradual), unordered(&served), "VO by VO it is another configuration");
             let again = Config::from_document(&served).expect("a configuration that we wrote");

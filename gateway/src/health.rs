@@ -79,7 +79,15 @@ impl std::fmt::Debug for Backend {
 #[derive(Debug, Clone)]
 pub(crate) struct Pulse {
     backend: Backend,
-    last: Arc<Mutex<Option<(Instant, bool)>>>,
+    last: Arc<Mutex<Heard>>,
+}
+
+/// What was heard of a service.
+#[derive(Debug, Clone, Copy, Default)]
+struct Heard {
+    last: Option<(Instant, bool)>,
+    /// When it was last ready.
+    ready: Option<Instant>,
 }
 
 impl Pulse {
@@ -89,14 +97,24 @@ impl Pulse {
 
     /// Whether the service is ready. However many ask at once, the service is asked once.
     pub(crate) async fn is_ready(&self) -> bool {
-        let mut last = self.last.lock().await;
-        if let Some((at, ready)) = *last
-            && at.elapsed() < FRESH
-        {
-            return ready;
-        }
-        let ready = self.backend.ask().await;
-        *last = Some((Instant::now(), ready));
-        ready
+        self.was_ready_within(Duration::ZERO).await
+    }
+
+    /// Whether the service is ready, or was so lately.
+    pub(crate) async fn was_ready_within(&self, span: Duration) -> bool {
+        let mut heard = self.last.lock().await;
+        let ready = match heard.last {
+            Some((at, ready)) if at.elapsed() < FRESH => ready,
+            _ => {
+                let ready = self.backend.ask().await;
+                let now = Instant::now();
+                heard.last = Some((now, ready));
+                if ready {
+                    heard.ready = Some(now);
+                }
+                ready
+            }
+        };
+        ready || heard.ready.is_some_and(|at| at.elapsed() < span)
     }
 }

@@ -25,6 +25,7 @@ use diracx_server::status::from_explanation;
 use prost::Message;
 use prost_types::Timestamp;
 use serde_json::json;
+use tonic::Status;
 
 const OLD: &str = "DiracX-Client-Version: 0.0.0\r\n";
 const PAGE: &str = "Origin: http://localhost:3000\r\n";
@@ -134,6 +135,50 @@ async fn the_configuration_is_fetched_once_and_served_with_its_revision() {
     let same = gateway.get("/api/config/", &format!("{}If-None-Match: abc\r\n", gateway.alice())).await;
     assert_eq!((same.status, same.body.len(), same.header("etag")), (304, 0, Some("abc")));
     assert_eq!(asked.load(Ordering::Relaxed), 1);
+}
+
+#[tokio::test]
+async fn the_configuration_that_is_held_is_served_while_its_service_is_away() {
+    let away = Arc::new(AtomicUsize::new(0));
+    let state = away.clone();
+    let config = script(move |_, _, _| match state.load(Ordering::Relaxed) {
+        1 => Err(Status::unavailable("the service is away")),
+        2 => Err(Status::permission_denied("Forbidden")),
+        version => {
+            let revision = format!("abc{version}");
+            let modified = Some(Timestamp { seconds: 1_711_929_600, nanos: 0 });
+            ok(&GetConfigResponse { revision, modified, document: "{}".into(), not_modified: false })
+        }
+    });
+    let gateway = Behind { config, ..Behind::default() }.start().await;
+    let until = async |status: u16, etag: Option<&str>| {
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(20);
+        loop {
+            let answer = gateway.get("/api/config/", &gateway.alice()).await;
+            if (answer.status, answer.header("etag")) == (status, etag) {
+                return;
+            }
+            assert!(std::time::Instant::now() < deadline, "{}: {:?}", answer.status, answer.header("etag"));
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    };
+    away.store(1, Ordering::Relaxed);
+    assert_eq!(gateway.get("/api/config/", &gateway.alice()).await.status, 503, "nothing is held yet");
+    away.store(0, Ordering::Relaxed);
+    until(200, Some("abc0")).await;
+    away.store(1, Ordering::Relaxed);
+    // Longer than what was asked for counts as fresh.
+    let begun = std::time::Instant::now();
+    while begun.elapsed() < std::time::Duration::from_millis(1500) {
+        until(200, Some("abc0")).await;
+    }
+    let nobody = gateway.get("/api/config/", "").await;
+    assert_eq!(nobody.status, 401, "held for those who may have it");
+    away.store(3, Ordering::Relaxed);
+    until(200, Some("abc3")).await;
+    // What is not an absence is told.
+    away.store(2, Ordering::Relaxed);
+    until(403, None).await;
 }
 
 #[tokio::test]

@@ -28,6 +28,15 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
             ("Confirmed", readable(checked)),
             ("Follows", status.followed_revision),
         ];
+        if status.kept {
+            pairs.push((
+                "Comes from",
+                "the copy on the server's disk; the source has not answered yet".to_owned(),
+            ));
+        }
+        if status.stale {
+            pairs.push(("Stale", "yes, nobody has confirmed it for too long".to_owned()));
+        }
         if !status.last_error.is_empty() {
             pairs.push(("Problem", status.last_error));
             pairs.push(("Problem since", readable(failed)));
@@ -44,5 +53,7 @@ pub(crate) async fn run(global: &Global) -> Result<(), Failure> {
         "last_error": known(status.last_error),
         "last_error_time": written(failed),
         "followed_revision": known(status.followed_revision),
+        "stale": status.stale,
+        "kept": status.kept,
     }))
 }

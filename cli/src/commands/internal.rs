@@ -1,7 +1,8 @@
-//! What the commands that change a repository have in common.
+//! What the internal commands have in common.
 
-use std::fmt::Display;
+use std::{fmt::Display, fs, io::Read as _, path::Path};
 
+use diracx_core::cfg::MAX_BYTES;
 use diracx_cs::{admin::Change, commits::Repository};
 
 use crate::{failure::Failure, output::tell};
@@ -15,6 +16,15 @@ pub(super) fn commit(config_repo: &str, change: &Change, what: &str) -> Result<(
     repository.commit(head, &changed.text, &changed.message).map_err(other)?;
     tell(&format!("Successfully added {what} to {config_repo}"));
     Ok(())
+}
+
+/// A configuration of DIRAC; no more of it than can be one.
+pub(super) fn read_cfg(path: &Path) -> Result<String, Failure> {
+    let mut text = String::new();
+    fs::File::open(path)
+        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text))
+        .map_err(|error| Failure::Other(format!("cannot read {}: {error}", path.display())))?;
+    Ok(text)
 }
 
 pub(super) fn other(error: impl Display) -> Failure {

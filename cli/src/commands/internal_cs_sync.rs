@@ -1,11 +1,10 @@
 //! `dirac internal legacy cs-sync`.
 
-use std::{fs, io::Read as _, path::PathBuf};
+use std::{fs, path::PathBuf};
 
-use diracx_core::cfg::MAX_BYTES;
 use diracx_cs::legacy::convert_text;
 
-use super::internal::other;
+use super::internal::{other, read_cfg};
 use crate::{failure::Failure, output::tell};
 
 /// What must be set, so that nobody converts a configuration by accident.
@@ -29,10 +28,7 @@ pub(crate) fn run(arguments: &CsSyncArguments) -> Result<(), Failure> {
     }
     let CsSyncArguments { old_file, new_file } = arguments;
     let (old, new) = (old_file.display(), new_file.display());
-    let mut text = String::new();
-    fs::File::open(old_file)
-        .and_then(|file| file.take(MAX_BYTES as u64 + 1).read_to_string(&mut text))
-        .map_err(|error| Failure::Other(format!("cannot read {old}: {error}")))?;
+    let text = read_cfg(old_file)?;
     let (document, remarks) = convert_text(&text).map_err(|error| other(format_args!("{old}: {error}")))?;
     for remark in remarks {
         tell(&remark);

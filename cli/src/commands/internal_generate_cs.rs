@@ -14,7 +14,9 @@ pub(crate) struct GenerateCsArguments {
 
 /// Makes the repository.
 pub(crate) fn run(arguments: &GenerateCsArguments) -> Result<(), Failure> {
-    let path = commits::create(&arguments.config_repo).map_err(other)?;
-    tell(&format!("Successfully created repo in {}", path.display()));
+    let GenerateCsArguments { config_repo } = arguments;
+    let file = commits::create(config_repo).map_err(other)?;
+    tell(&format!("Writing back configuration to {}", file.display()));
+    tell(&format!("Successfully created repo in {config_repo}"));
     Ok(())
 }

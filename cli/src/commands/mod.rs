@@ -9,6 +9,7 @@ pub(crate) mod internal_add_user;
 pub(crate) mod internal_add_vo;
 pub(crate) mod internal_cs_sync;
 pub(crate) mod internal_generate_cs;
+pub(crate) mod internal_generate_helm_values;
 pub(crate) mod jobs_delete;
 pub(crate) mod jobs_kill;
 pub(crate) mod jobs_parameters;

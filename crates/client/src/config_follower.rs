@@ -7,7 +7,7 @@ use diracx_proto::config::v1::{
     WatchConfigRequest, WatchConfigResponse, config_service_client::ConfigServiceClient,
 };
 use futures::future::BoxFuture;
-use tokio::{sync::watch, task::AbortHandle};
+use tokio::{sync::watch, task::AbortHandle, time::Instant};
 use tonic::{Request, Streaming, metadata::MetadataValue};
 use tracing::Instrument as _;
 
@@ -20,6 +20,8 @@ const LAST_RETRY: Duration = Duration::from_secs(5);
 /// How long the service may take to accept the call. After that there is no limit: a configuration may
 /// stay for months, and the channel notices by itself when the service is gone.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// A stream keeps the memory of its largest message for as long as it lasts. After one of so many bytes it is begun anew.
+const LARGE: usize = 1 << 20;
 
 /// There is no configuration yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -124,45 +126,91 @@ async fn follow(
     token: Box<Token>,
     sender: watch::Sender<Option<Loaded>>,
 ) {
+    let mut state = Following { sender, seen: None, complaint: String::new() };
     let mut retry = FIRST_RETRY;
-    let mut complaint = String::new();
-    let mut complain = move |text: String| {
-        // said once, not with every attempt
-        if text != complaint {
-            tracing::warn!(error = text, "the configuration cannot be followed; keeping the last one");
-            complaint = text;
-        }
-    };
     loop {
-        let known = sender.borrow().as_ref().map(|loaded| loaded.revision.clone());
-        match begin(client.clone(), &*token, known).await {
-            Ok(mut stream) => loop {
-                match stream.message().await {
-                    Ok(Some(message)) => match read(message).await {
-                        Ok(loaded) => {
-                            tracing::info!(
-                                config.revision = loaded.revision,
-                                "following a new configuration"
-                            );
-                            complain(String::new());
-                            sender.send_replace(Some(loaded));
-                            retry = FIRST_RETRY;
-                        }
-                        // the next revision may be one that we understand
-                        Err(error) => complain(error.to_string()),
-                    },
-                    // the service ends, and another one begins
-                    Ok(None) => break,
-                    Err(status) => {
-                        complain(status.to_string());
-                        break;
-                    }
+        match begin(client.clone(), &*token, state.seen.clone()).await {
+            Ok(stream) => {
+                state.accepted();
+                let begun = Instant::now();
+                let ended = state.listen(stream).await;
+                if let Ended::ToBeginAgain = ended {
+                    retry = FIRST_RETRY;
+                    continue;
                 }
-            },
-            Err(error) => complain(error.to_string()),
+                // One that is ended at once, as by a service that is about to end, is not asked again and again.
+                if begun.elapsed() >= LAST_RETRY {
+                    retry = FIRST_RETRY;
+                }
+            }
+            Err(error) => state.complain(error.to_string()),
         }
         tokio::time::sleep(retry).await;
         retry = (retry * 2).min(LAST_RETRY);
+    }
+}
+
+/// What is known from one stream to the next.
+struct Following {
+    sender: watch::Sender<Option<Loaded>>,
+    /// The last revision that came, understood or not: it is not sent again.
+    seen: Option<String>,
+    complaint: String,
+}
+
+/// How a stream ended.
+enum Ended {
+    /// The other side ended it, or it broke.
+    Gone,
+    /// We did, for the sake of its memory.
+    ToBeginAgain,
+}
+
+impl Following {
+    /// Says what is wrong: once, not with every attempt.
+    fn complain(&mut self, text: String) {
+        if text != self.complaint {
+            tracing::warn!(error = text, "the configuration cannot be followed; keeping the last one");
+            self.complaint = text;
+        }
+    }
+
+    /// The service has answered, so what was wrong before is over.
+    fn accepted(&mut self) {
+        if !std::mem::take(&mut self.complaint).is_empty() {
+            tracing::info!("the configuration is followed again");
+        }
+    }
+
+    async fn listen(&mut self, mut stream: Streaming<WatchConfigResponse>) -> Ended {
+        loop {
+            match stream.message().await {
+                Ok(Some(message)) if message.document.len() > LARGE => {
+                    drop(stream);
+                    self.take(message).await;
+                    return Ended::ToBeginAgain;
+                }
+                Ok(Some(message)) => self.take(message).await,
+                // the service ends, and another one begins; or our token has
+                Ok(None) => return Ended::Gone,
+                Err(status) => {
+                    self.complain(status.to_string());
+                    return Ended::Gone;
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, message: WatchConfigResponse) {
+        self.seen = Some(message.revision.clone());
+        match read(message).await {
+            Ok(loaded) => {
+                tracing::info!(config.revision = loaded.revision, "following a new configuration");
+                self.sender.send_replace(Some(loaded));
+            }
+            // the next revision may be one that we understand
+            Err(error) => self.complain(error.to_string()),
+        }
     }
 }
 

@@ -77,7 +77,8 @@ fn local(location: &str) -> Result<(PathBuf, Option<String>), CommitError> {
     }
 }
 
-/// Makes a repository with an empty configuration, on the branch `master`. The directory must be empty or absent.
+/// Makes a repository with an empty configuration, on the branch `master`, and tells where the configuration is. The
+/// directory must be empty or absent.
 pub fn create(location: &str) -> Result<PathBuf, CommitError> {
     let (path, _) = local(location)?;
     let entries = fs::read_dir(&path).map(|mut entries| entries.next().is_some());
@@ -103,7 +104,7 @@ pub fn create(location: &str) -> Result<PathBuf, CommitError> {
         file: Some(path.join(DOCUMENT)),
     };
     repository.write(None, EMPTY, "Initial commit")?;
-    Ok(path)
+    Ok(repository.file())
 }
 
 impl Repository {

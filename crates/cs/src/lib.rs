@@ -3,6 +3,7 @@
 pub mod admin;
 pub mod commits;
 pub mod edit;
+pub mod helm_values;
 pub mod legacy;
 mod places;
 pub mod source;
@@ -11,5 +12,6 @@ pub mod write;
 pub mod yaml;
 
 pub use source::{
-    ConfigSource, FetchSettings, MAX_DOCUMENT_BYTES, Revision, SourceError, SourceUrl, SourceUrlError,
+    ConfigSource, Document, FetchSettings, MAX_DOCUMENT_BYTES, Revision, SourceError, SourceUrl,
+    SourceUrlError,
 };

@@ -94,7 +94,7 @@ fn a_plain_file_has_a_revision_that_changes_with_its_content() {
         assert_eq!(before.id.len(), 40);
         assert!(before.id.chars().all(|digit| digit.is_ascii_hexdigit()));
         assert_eq!(source.latest().unwrap(), before);
-        assert_eq!(source.read(&before).unwrap().registry.len(), 1);
+        assert_eq!(source.document(&before).unwrap().expand(usize::MAX).unwrap().vos, 1);
 
         // The same length, so that only the content tells.
         fs::write(&path, with_message("Ask the HELPDESK")).unwrap();

@@ -51,10 +51,13 @@ where
 {
     let runtime = tokio::runtime::Runtime::new().map_err(|error| format!("no runtime: {error}"))?;
     // exporters start tasks
-    let _inside = runtime.enter();
+    let inside = runtime.enter();
     let metrics = Metrics::default();
     let guard = telemetry::init(&settings.log, &settings.otel, &metrics).map_err(|error| chain(&error))?;
     let ended = runtime.block_on(run(metrics));
     guard.shutdown();
+    drop(inside);
+    // Work on threads that blocks, such as a look at a repository that does not answer, is not waited for.
+    runtime.shutdown_background();
     ended.map_err(|error| format!("{error:#}"))
 }

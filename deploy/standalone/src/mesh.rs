@@ -1,12 +1,11 @@
 //! Wires the services to each other: every call between them goes through the same layers as over TCP.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::Router;
 use diracx_auth::AuthDb;
 use diracx_client::{AnyChannel, Caller, ConfigFollower, in_process};
-use diracx_config::ConfigKeeper;
 use diracx_core::{Clock, SystemClock};
 use diracx_gateway::{Backend, Backends, Gateway};
 use diracx_pilots::store::PilotStore;
@@ -20,6 +19,8 @@ use crate::{
     settings::Settings,
 };
 
+/// For how long the configuration is awaited before anything is served. After that, health tells that it is not there.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// The name of the jobs service in its tokens.
 const JOBS: &str = "jobs";
 
@@ -49,9 +50,15 @@ impl Mesh {
     ) -> anyhow::Result<Self> {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let minter = settings.token.minter(clock.clone())?;
-        let source = settings.source.open()?;
-        let (keeper, auth_db, job_store, pilot_store, rss_store) = tokio::try_join!(
-            async { anyhow::Ok(ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await) },
+        let keeper = settings.source.follow(clock.clone(), Limits::default().max_response_bytes)?;
+        let ((), auth_db, job_store, pilot_store, rss_store) = tokio::try_join!(
+            async {
+                if tokio::time::timeout(PATIENCE, keeper.first_look()).await.is_err() {
+                    let seconds = PATIENCE.as_secs();
+                    tracing::warn!("no configuration after {seconds} s; serving begins, and it is awaited");
+                }
+                anyhow::Ok(())
+            },
             async {
                 AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
             },
@@ -112,7 +119,7 @@ impl Mesh {
         let jobs_deps = diracx_jobs::Deps {
             feed: diracx_jobs::logic::watch::Feed::start(job_store.clone(), clock.clone()),
             store: job_store,
-            config: follower,
+            config: follower.clone(),
             bytes: settings.jobs.sandboxes.open(clock.clone()).await?,
             sandboxes: Arc::new(settings.jobs.sandboxes.clone()),
             clock: clock.clone(),
@@ -135,7 +142,9 @@ impl Mesh {
         };
 
         let extra = match dev_idp {
-            Some(issuer) => DevIdp::new(issuer.clone(), People::new(keeper, issuer), clock.clone())?.router(),
+            Some(issuer) => {
+                DevIdp::new(issuer.clone(), People::new(follower, issuer), clock.clone())?.router()
+            }
             None => Router::new(),
         };
         let gateway = Gateway {

@@ -17,6 +17,7 @@ use http::{
     HeaderMap, HeaderValue, StatusCode,
     header::{ETAG, IF_MODIFIED_SINCE, IF_NONE_MATCH, LAST_MODIFIED},
 };
+use tonic::Code;
 
 use crate::{
     caller::Caller,
@@ -31,6 +32,12 @@ use crate::{
 
 /// How long the newest revision need not be asked for again. The service itself looks every five seconds.
 const FRESH: Duration = Duration::from_secs(1);
+/// How long what we have is served while the config service is away. DiracX would not serve it for longer either.
+const WITHOUT_SERVICE: Duration = Duration::from_secs(3600);
+/// How long the config service may take while we have something to serve.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a service that is away is not asked again while we have something to serve.
+const RETRY: Duration = Duration::from_secs(2);
 
 pub(super) fn routes(table: Table) -> Table {
     table.at("/api/config/", "GET", get(serve_config))
@@ -49,7 +56,18 @@ struct Revision {
 
 /// The newest revision that anybody asked for.
 #[derive(Debug, Default)]
-pub(crate) struct ConfigCache(ArcSwapOption<Revision>);
+pub(crate) struct ConfigCache {
+    newest: ArcSwapOption<Revision>,
+    /// When the service was found to be away, unless it has answered since.
+    away: ArcSwapOption<Instant>,
+}
+
+impl ConfigCache {
+    /// What is held, if it may be served while nobody confirms it.
+    fn to_make_do(&self) -> Option<Arc<Revision>> {
+        self.newest.load_full().filter(|held| held.checked.elapsed() < WITHOUT_SERVICE)
+    }
+}
 
 async fn serve_config(
     State(context): State<Context>,
@@ -71,18 +89,50 @@ async fn serve_config(
 /// The newest revision. Every user and pilot with a good token may have it, so what one of them got serves the others;
 /// the service decides which components may.
 async fn newest(context: &Context, caller: &Caller) -> Result<Arc<Revision>, Refusal> {
-    let known = context.config_cache.0.load_full();
-    if let Some(known) = &known
-        && !caller.is_component()
-        && known.checked.elapsed() < FRESH
-    {
-        return Ok(known.clone());
+    let cache = &context.config_cache;
+    if caller.is_component() {
+        return ask(context, caller).await;
     }
+    if let Some(known) = cache.newest.load_full().filter(|known| known.checked.elapsed() < FRESH) {
+        return Ok(known);
+    }
+    let Some(held) = cache.to_make_do() else { return ask(context, caller).await };
+    if cache.away.load().as_ref().is_some_and(|since| since.elapsed() < RETRY) {
+        return Ok(held);
+    }
+    match tokio::time::timeout(PATIENCE, ask(context, caller)).await {
+        Ok(Err(refusal)) if !is_away(&refusal) => Err(refusal),
+        Ok(Ok(revision)) => {
+            cache.away.store(None);
+            Ok(revision)
+        }
+        Ok(Err(_)) | Err(_) => {
+            if cache.away.swap(Some(Arc::new(Instant::now()))).is_none() {
+                tracing::warn!(
+                    config.revision = held.name,
+                    "the config service is away; serving what we have"
+                );
+            }
+            Ok(held)
+        }
+    }
+}
+
+fn is_away(refusal: &Refusal) -> bool {
+    let Refusal::Failed(status) = refusal else { return false };
+    matches!(
+        status.code(),
+        Code::Unavailable | Code::DeadlineExceeded | Code::ResourceExhausted | Code::Unknown | Code::Internal
+    )
+}
+
+async fn ask(context: &Context, caller: &Caller) -> Result<Arc<Revision>, Refusal> {
+    let known = context.config_cache.newest.load_full();
     let known_revision = known.as_ref().map(|known| known.name.clone());
     let request = caller.request(GetConfigRequest { known_revision });
     let answer = context.config().get_config(request).await?.into_inner();
     let revision = Arc::new(revision(known.as_deref(), answer)?);
-    context.config_cache.0.store(Some(revision.clone()));
+    context.config_cache.newest.store(Some(revision.clone()));
     Ok(revision)
 }
 

@@ -1,5 +1,7 @@
 //! `/api/health/…`: what Kubernetes asks. Nobody needs a token for it.
 
+use std::time::Duration;
+
 use axum::{
     extract::State,
     response::{IntoResponse, Response},
@@ -30,11 +32,15 @@ async fn startup(State(context): State<Context>) -> Response {
     answer("startup complete", everything(&context).await)
 }
 
+/// How long the config service may be away before that counts; so long DiracX goes on without its repository.
+const WITHOUT_CONFIG_SERVICE: Duration = Duration::from_secs(3600);
+
 /// What is missing, in DiracX's words.
 type Missing = &'static str;
 
 async fn configuration(context: &Context) -> Result<(), Missing> {
-    if context.config_pulse.is_ready().await {
+    // Every service goes on with the configuration it has, and so do we.
+    if context.config_pulse.was_ready_within(WITHOUT_CONFIG_SERVICE).await {
         Ok(())
     } else {
         Err("Cache key latest_revision is not ready yet.")

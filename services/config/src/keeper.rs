@@ -4,29 +4,32 @@
 //! broken is reported and looked at again, and never takes a served configuration away.
 
 use std::{
+    io,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use chrono::{DateTime, Utc};
-use diracx_core::{Clock, config::Config};
-use diracx_cs::{ConfigSource, Revision, SourceError};
+use diracx_core::{Clock, config::Served};
+use diracx_cs::{ConfigSource, Document, Revision, SourceError};
 use tokio::{
     sync::watch,
     task::spawn_blocking,
-    time::{MissedTickBehavior, interval_at},
+    time::{MissedTickBehavior, interval},
 };
 use tracing::{error, info, warn};
 
-/// A configuration that is served.
+use crate::kept::{Kept, Remembered};
+
+/// A configuration that is served. It is there as text only: whoever works with it has read the text.
 #[derive(Debug)]
 pub struct Loaded {
     /// Which state of the source it is.
     pub revision: Revision,
-    /// The configuration.
-    pub config: Arc<Config>,
-    /// The same as JSON, the body of `GET /api/config/`.
+    /// As JSON, the body of `GET /api/config/`.
     pub document: String,
+    /// How many VOs it has.
+    pub vos: usize,
     /// When this process began to serve it.
     pub loaded: DateTime<Utc>,
 }
@@ -36,8 +39,8 @@ pub struct Loaded {
 pub struct Failure {
     /// In one sentence, without credentials.
     pub message: String,
-    /// When.
-    pub time: DateTime<Utc>,
+    /// Since when this is so.
+    pub since: DateTime<Utc>,
 }
 
 /// What is known at an instant.
@@ -51,23 +54,37 @@ pub struct Snapshot {
     pub failure: Option<Failure>,
     /// Whether the source has not confirmed it for longer than it may be. It is served nevertheless.
     pub stale: bool,
+    /// Whether it is the copy that an earlier process kept: the source has not answered since this one started.
+    pub kept: bool,
 }
 
-/// How often to look for a newer configuration, and for how long one may go unconfirmed.
+/// How often to look for a newer configuration, for how long one may go unconfirmed, and how large it may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Refresh {
     /// Between two looks.
     pub every: Duration,
     /// After that it counts as stale, and operators are told.
     pub stale_after: Duration,
+    /// The bytes of the largest message that can be sent. A configuration that does not fit is not served.
+    pub most_bytes: usize,
 }
 
 /// How long DiracX would serve a configuration that it cannot refresh.
 pub const STALE_AFTER: Duration = Duration::from_secs(3600);
 
+/// What a message has besides the document.
+const ENVELOPE: usize = 1024;
+
 impl From<Duration> for Refresh {
     fn from(every: Duration) -> Self {
-        Self { every, stale_after: STALE_AFTER }
+        Self { every, stale_after: STALE_AFTER, most_bytes: diracx_client::MAX_ANSWER_BYTES }
+    }
+}
+
+impl Refresh {
+    /// Nobody reads longer messages than our clients do.
+    fn most_of_the_document(&self) -> usize {
+        self.most_bytes.min(diracx_client::MAX_ANSWER_BYTES).saturating_sub(ENVELOPE)
     }
 }
 
@@ -77,7 +94,7 @@ impl From<Duration> for Refresh {
 pub struct ConfigKeeper(Arc<Inner>);
 
 struct Inner {
-    source: Mutex<ConfigSource>,
+    reader: Mutex<Reader>,
     followed: String,
     stale_after: Duration,
     clock: Arc<dyn Clock>,
@@ -89,25 +106,53 @@ struct Inner {
 }
 
 impl ConfigKeeper {
-    /// Reads the configuration once, and from then on looks for a newer one as often as `refresh` says.
-    ///
-    /// A first reading that fails is no error here: it is logged, reported, and tried again.
+    /// As [`ConfigKeeper::begin`], and waits for the first look.
     pub async fn start(source: ConfigSource, clock: Arc<dyn Clock>, refresh: impl Into<Refresh>) -> Self {
-        let Refresh { every, stale_after } = refresh.into();
-        let followed = source.url().followed_revision().to_owned();
-        info!(config.source = %source.url(), "following the configuration of {}", source.url());
+        let keeper = Self::begin(source, clock, refresh);
+        keeper.first_look().await;
+        keeper
+    }
+
+    /// Looks for the configuration at once and then as often as `refresh` says, in the background.
+    ///
+    /// A look that fails is no error here: it is logged, reported, and tried again.
+    pub fn begin(source: ConfigSource, clock: Arc<dyn Clock>, refresh: impl Into<Refresh>) -> Self {
+        Self::run(Reader::new(source), clock, refresh.into())
+    }
+
+    /// As [`ConfigKeeper::begin`], and the last good document is kept on disk: it is served until the source answers,
+    /// should a process start while the source is away.
+    pub(crate) fn begin_keeping(
+        source: ConfigSource,
+        clock: Arc<dyn Clock>,
+        refresh: impl Into<Refresh>,
+        kept: Kept,
+    ) -> Self {
+        Self::run(Reader { kept: Some(kept), ..Reader::new(source) }, clock, refresh.into())
+    }
+
+    fn run(reader: Reader, clock: Arc<dyn Clock>, refresh: Refresh) -> Self {
+        let reader = Reader { most: refresh.most_of_the_document(), ..reader };
+        let url = reader.source.url();
+        info!(config.source = %url, "following the configuration of {url}");
         let keeper = Self(Arc::new(Inner {
-            source: Mutex::new(source),
-            followed,
-            stale_after,
+            followed: url.followed_revision().to_owned(),
+            reader: Mutex::new(reader),
+            stale_after: refresh.stale_after,
             clock,
             state: watch::Sender::default(),
             ending: watch::Sender::default(),
             refreshing: tokio::sync::Mutex::default(),
         }));
-        keeper.refresh().await;
-        diracx_server::spawn(look_regularly(Arc::downgrade(&keeper.0), every));
+        diracx_server::spawn(look_regularly(Arc::downgrade(&keeper.0), refresh.every));
         keeper
+    }
+
+    /// Waits until the source was looked at once, whatever came of it.
+    pub async fn first_look(&self) {
+        let mut states = self.subscribe();
+        // the sender lives as long as we do
+        let _ = states.wait_for(|state| state.checked.is_some() || state.failure.is_some()).await;
     }
 
     /// What is known now.
@@ -145,6 +190,11 @@ impl ConfigKeeper {
         &self.0.followed
     }
 
+    /// The time.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.0.clock.clone()
+    }
+
     /// Looks at the source now. Returns when what it found is served.
     pub async fn refresh(&self) {
         self.0.clone().refresh().await;
@@ -152,7 +202,7 @@ impl ConfigKeeper {
 }
 
 async fn look_regularly(inner: Weak<Inner>, every: Duration) {
-    let mut ticks = interval_at(tokio::time::Instant::now() + every, every);
+    let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
@@ -165,12 +215,25 @@ impl Inner {
     async fn refresh(self: Arc<Self>) {
         let _alone = self.refreshing.lock().await;
         let known = self.state.borrow().loaded.clone();
-        let reader = self.clone();
-        let looked = spawn_blocking(move || reader.look(known.as_deref())).await;
+        let inner = self.clone();
+        let looked = spawn_blocking(move || {
+            let mut reader = inner.reader.lock().unwrap_or_else(PoisonError::into_inner);
+            let now = inner.clock.now();
+            let found = reader.look(known.as_deref(), now);
+            // without anything better, what an earlier process has left
+            let kept = if found.is_err() && known.is_none() { reader.kept(now) } else { None };
+            (found, kept)
+        })
+        .await;
         let now = self.clock.now();
         match looked {
-            Ok(Ok(newer)) => self.admit(newer, now),
-            Ok(Err(error)) => self.fail(error.to_string(), now),
+            Ok((Ok(newer), _)) => self.admit(newer, now),
+            Ok((Err(message), kept)) => {
+                self.fail(message, now);
+                if let Some((loaded, confirmed)) = kept {
+                    self.make_do(loaded, confirmed);
+                }
+            }
             Err(panic) => {
                 error!("reading the configuration panicked: {panic}");
                 self.fail("reading the configuration failed; the log has the details".to_owned(), now);
@@ -178,23 +241,10 @@ impl Inner {
         }
     }
 
-    /// The newest configuration, unless it is the one that is known.
-    fn look(&self, known: Option<&Loaded>) -> Result<Option<Loaded>, SourceError> {
-        let mut source = self.source.lock().unwrap_or_else(PoisonError::into_inner);
-        let revision = source.latest()?;
-        if known.is_some_and(|known| known.revision == revision) {
-            return Ok(None);
-        }
-        let config = source.read(&revision)?;
-        let document = config.to_document();
-        Ok(Some(Loaded { revision, config: Arc::new(config), document, loaded: self.clock.now() }))
-    }
-
     fn admit(&self, newer: Option<Loaded>, now: DateTime<Utc>) {
         if let Some(newer) = &newer {
             let Revision { id, modified } = &newer.revision;
-            let vos = newer.config.registry.len();
-            info!(config.revision = id, vo.count = vos, "serving configuration {id} of {modified}");
+            info!(config.revision = id, vo.count = newer.vos, "serving configuration {id} of {modified}");
         }
         let recovered = self.state.borrow().failure.is_some();
         if recovered {
@@ -208,13 +258,29 @@ impl Inner {
             state.checked = Some(now);
             state.failure = None;
             state.stale = false;
+            state.kept = false;
             changed
+        });
+    }
+
+    /// Serves what an earlier process has kept.
+    fn make_do(&self, loaded: Loaded, confirmed: DateTime<Utc>) {
+        let id = &loaded.revision.id;
+        warn!(
+            config.revision = id,
+            "serving configuration {id} as it was kept on disk, confirmed {confirmed}"
+        );
+        self.state.send_modify(|state| {
+            state.loaded = Some(Arc::new(loaded));
+            state.checked = Some(confirmed);
+            state.kept = true;
         });
     }
 
     fn fail(&self, message: String, now: DateTime<Utc>) {
         let before = self.state.borrow().clone();
-        if before.failure.is_none_or(|failure| failure.message != message) {
+        let known = before.failure.filter(|failure| failure.message == message);
+        if known.is_none() {
             // Once per cause; every look would fill the log.
             warn!("the configuration cannot be refreshed, keeping the last good one: {message}");
         }
@@ -227,9 +293,81 @@ impl Inner {
                 age.as_secs()
             );
         }
-        self.state.send_modify(|state| {
-            state.failure = Some(Failure { message, time: now });
+        let changed = known.is_none() || stale != before.stale;
+        self.state.send_if_modified(|state| {
+            state.failure = Some(known.unwrap_or(Failure { message, since: now }));
             state.stale = stale;
+            changed
         });
+    }
+}
+
+/// What looks at the source.
+struct Reader {
+    source: ConfigSource,
+    /// The most bytes of a document that can be sent.
+    most: usize,
+    /// The newest revision, if it is no good: reading it again makes it no better.
+    refused: Option<(Revision, String)>,
+    /// Where the last good document is kept.
+    kept: Option<Kept>,
+}
+
+impl Reader {
+    fn new(source: ConfigSource) -> Self {
+        Self { source, most: usize::MAX, refused: None, kept: None }
+    }
+
+    /// The newest configuration, unless it is the one that is known.
+    fn look(&mut self, known: Option<&Loaded>, now: DateTime<Utc>) -> Result<Option<Loaded>, String> {
+        let revision = self.source.latest().map_err(|error| error.to_string())?;
+        if known.is_some_and(|known| known.revision == revision) {
+            self.keep(|kept| kept.confirm(now));
+            return Ok(None);
+        }
+        if let Some((_, problem)) = self.refused.as_ref().filter(|(refused, _)| *refused == revision) {
+            return Err(problem.clone());
+        }
+        match self.read(&revision) {
+            Ok((Served { document, vos }, written)) => {
+                self.refused = None;
+                self.keep(|kept| kept.save(&revision, &written).and_then(|()| kept.confirm(now)));
+                Ok(Some(Loaded { revision, document, vos, loaded: now }))
+            }
+            Err(error) => {
+                if error.is_about_the_document() {
+                    self.refused = Some((revision, error.to_string()));
+                }
+                Err(error.to_string())
+            }
+        }
+    }
+
+    fn read(&mut self, revision: &Revision) -> Result<(Served, Document), SourceError> {
+        let written = self.source.document(revision)?;
+        Ok((written.expand(self.most)?, written))
+    }
+
+    /// What an earlier process has kept, and when the source confirmed it.
+    fn kept(&self, now: DateTime<Utc>) -> Option<(Loaded, DateTime<Utc>)> {
+        let Remembered { revision, document, confirmed } = self.kept.as_ref()?.load()?;
+        match document.expand(self.most) {
+            Ok(Served { document, vos }) => {
+                Some((Loaded { revision, document, vos, loaded: now }, confirmed.min(now)))
+            }
+            Err(error) => {
+                warn!("what is kept on disk is of no use: {error}");
+                None
+            }
+        }
+    }
+
+    /// Does something with the file; that it cannot be done harms nobody now.
+    fn keep(&self, act: impl FnOnce(&Kept) -> io::Result<()>) {
+        if let Some(kept) = &self.kept
+            && let Err(error) = act(kept)
+        {
+            warn!("the configuration cannot be kept in {}: {error}", kept.path().display());
+        }
     }
 }

@@ -1,9 +1,11 @@
 #![doc = include_str!("../README.md")]
 
 pub mod keeper;
+mod kept;
 mod observe;
 mod service;
 pub mod settings;
+mod watching;
 
 use diracx_proto::{FILE_DESCRIPTOR_SET, config::v1::config_service_server::ConfigServiceServer};
 use diracx_server::{AccessTable, RpcService, Stack, access::AccessError, with_message_limits};

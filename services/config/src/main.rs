@@ -2,10 +2,7 @@
 
 use std::{process::ExitCode, sync::Arc};
 
-use diracx_config::{
-    ConfigKeeper,
-    settings::{Args, Settings},
-};
+use diracx_config::settings::{Args, Settings};
 use diracx_core::{Clock, SystemClock};
 use diracx_proto::FILE_DESCRIPTOR_SET;
 use diracx_server::{Readiness, Stack, run_process, shutdown_signal, telemetry::Metrics};
@@ -20,8 +17,8 @@ fn main() -> ExitCode {
 
 async fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let source = settings.source.open()?;
-    let keeper = ConfigKeeper::start(source, clock.clone(), settings.source.refresh).await;
+    // The configuration comes when it comes: whether it is there is what health tells.
+    let keeper = settings.source.follow(clock.clone(), settings.server.limits.max_response_bytes)?;
     let published = Arc::new(diracx_client::published_keys(settings.auth_service.connect(None)?));
     let readiness = Readiness::default();
     diracx_config::observe(&keeper, readiness.clone(), &metrics, clock.clone());

@@ -2,14 +2,17 @@
 
 use std::{sync::Arc, time::Duration};
 
-use diracx_core::{Explain, Explanation, Reason};
+use diracx_core::{Clock, Explain, Explanation, Reason};
 use diracx_proto::{config::v1 as pb, time::timestamp};
-use diracx_server::to_status;
+use diracx_server::{identity, to_status};
 use futures::{Stream, StreamExt, stream};
 use tokio::sync::watch;
 use tonic::{Request, Response, Status};
 
-use crate::keeper::{ConfigKeeper, Loaded, Snapshot};
+use crate::{
+    keeper::{ConfigKeeper, Loaded, Snapshot},
+    watching::{Watchers, left},
+};
 
 /// How long a client waits before it asks again for a configuration that is not loaded yet; DiracX says so too.
 const RETRY_AFTER: Duration = Duration::from_secs(10);
@@ -30,12 +33,15 @@ impl Explain for NotLoaded {
 /// Serves what a [`ConfigKeeper`] keeps.
 pub struct Service {
     keeper: ConfigKeeper,
+    watchers: Watchers,
+    clock: Arc<dyn Clock>,
 }
 
 impl Service {
     /// Over a keeper that looks after the configuration.
     pub fn new(keeper: ConfigKeeper) -> Self {
-        Self { keeper }
+        let clock = keeper.clock();
+        Self { keeper, watchers: Watchers::default(), clock }
     }
 
     fn loaded(&self) -> Result<Arc<Loaded>, Status> {
@@ -67,22 +73,30 @@ impl pb::config_service_server::ConfigService for Service {
         &self,
         request: Request<pb::WatchConfigRequest>,
     ) -> Result<Response<Watched>, Status> {
+        let place = self.watchers.enter(&*identity(&request)?).map_err(to_status)?;
+        let left = left(request.metadata(), self.clock.now());
         let known = request.into_inner().known_revision;
         let mut ending = self.keeper.ending();
         let end = async move {
             // an error means that the keeper is gone, which ends the stream as well
-            let _ = ending.wait_for(|ending| *ending).await;
+            let ending = ending.wait_for(|ending| *ending);
+            let _ = tokio::time::timeout(left, ending).await;
         };
-        Ok(Response::new(watch_from(self.keeper.subscribe(), known).take_until(end).boxed()))
+        let messages = watch_from(self.keeper.subscribe(), known).take_until(Box::pin(end));
+        let messages = messages.inspect(move |_| {
+            // kept for as long as the stream
+            let _ = &place;
+        });
+        Ok(Response::new(messages.boxed()))
     }
 
     async fn get_config_status(
         &self,
         _: Request<pb::GetConfigStatusRequest>,
     ) -> Result<Response<pb::GetConfigStatusResponse>, Status> {
-        let Snapshot { loaded, checked, failure, .. } = self.keeper.snapshot();
+        let Snapshot { loaded, checked, failure, stale, kept } = self.keeper.snapshot();
         let loaded = loaded.as_deref();
-        let (last_error, failed) = failure.map(|failure| (failure.message, failure.time)).unzip();
+        let (last_error, failed) = failure.map(|failure| (failure.message, failure.since)).unzip();
         Ok(Response::new(pb::GetConfigStatusResponse {
             revision: loaded.map(|loaded| loaded.revision.id.clone()).unwrap_or_default(),
             modified: loaded.map(|loaded| timestamp(loaded.revision.modified)),
@@ -91,6 +105,8 @@ impl pb::config_service_server::ConfigService for Service {
             last_error: last_error.unwrap_or_default(),
             last_error_time: failed.map(timestamp),
             followed_revision: self.keeper.followed_revision().to_owned(),
+            stale,
+            kept,
         }))
     }
 }

@@ -1,15 +1,19 @@
 //! The settings of the `diracx-config` process.
 
-use std::time::Duration;
+use std::{io, path::PathBuf, sync::Arc, time::Duration};
 
-use diracx_client::ServerAddress;
+use diracx_client::{MAX_ANSWER_BYTES, ServerAddress};
+use diracx_core::Clock;
 use diracx_cs::{ConfigSource, FetchSettings, SourceError, SourceUrl};
 use diracx_server::settings::{
     Environment, Problems, Resolve, Secret, ServerArgs, ServerSettings, TelemetryArgs, TelemetrySettings,
     TrustArgs, TrustSettings,
 };
 
-use crate::keeper::Refresh;
+use crate::{
+    keeper::{ConfigKeeper, Refresh},
+    kept::Kept,
+};
 
 /// Serves the DIRAC configuration from a git repository or a file.
 #[derive(Debug, clap::Parser)]
@@ -55,6 +59,10 @@ pub struct SourceArgs {
     /// How long a fetch from a remote repository may take, in seconds.
     #[arg(long, env = "DIRACX_CONFIG_FETCH_SECONDS", default_value = "60", value_name = "SECONDS")]
     pub config_fetch_seconds: String,
+    /// A directory in which the last good configuration is kept. A process that starts while the source is away
+    /// serves what is there, until the source answers. Without one it has nothing to serve.
+    #[arg(long, env = "DIRACX_CONFIG_CACHE_DIRECTORY", value_name = "DIRECTORY")]
+    pub config_cache_directory: Option<PathBuf>,
     /// How git+ssh starts ssh; with BatchMode and timeouts unless given. Keys and known hosts are those of
     /// ssh itself (HOME, SSH_AUTH_SOCK).
     #[arg(long, env = "GIT_SSH_COMMAND", value_name = "COMMAND")]
@@ -70,12 +78,38 @@ pub struct SourceSettings {
     pub refresh: Refresh,
     /// How to ask a remote repository.
     pub fetch: FetchSettings,
+    /// Where to keep the last good configuration.
+    pub cache: Option<PathBuf>,
+}
+
+/// Why the source cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum FollowError {
+    /// It is wrong, or not there.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Nothing can be kept where the settings say.
+    #[error("DIRACX_CONFIG_CACHE_DIRECTORY: {} cannot be used: {reason}", directory.display())]
+    Cache {
+        /// The directory.
+        directory: PathBuf,
+        /// Why.
+        reason: io::Error,
+    },
 }
 
 impl SourceSettings {
-    /// The source. See [`ConfigSource::open`].
-    pub fn open(&self) -> Result<ConfigSource, SourceError> {
-        ConfigSource::open_with(self.url.expose(), self.fetch.clone())
+    /// Begins to follow the source; messages of at most so many bytes can be sent. Must be called within a runtime.
+    pub fn follow(&self, clock: Arc<dyn Clock>, most_bytes: usize) -> Result<ConfigKeeper, FollowError> {
+        let refresh = Refresh { most_bytes, ..self.refresh };
+        let source = || ConfigSource::open_with(self.url.expose(), self.fetch.clone());
+        let Some(directory) = &self.cache else { return Ok(ConfigKeeper::begin(source()?, clock, refresh)) };
+        let unusable = |reason| FollowError::Cache { directory: directory.clone(), reason };
+        let away = ConfigSource::expect(self.url.expose(), self.fetch.clone())?;
+        let kept = Kept::open(directory, away.url()).map_err(unusable)?;
+        // A source that is not there is a mistake in the settings, unless it was there before.
+        let source = if kept.path().exists() { away } else { source()? };
+        Ok(ConfigKeeper::begin_keeping(source, clock, refresh, kept))
     }
 }
 
@@ -111,8 +145,9 @@ impl Resolve for SourceArgs {
         let ssh_command = self.config_ssh_command.filter(|command| !command.trim().is_empty());
         Some(SourceSettings {
             url: url?,
-            refresh: Refresh { every: every?, stale_after: stale_after? },
+            refresh: Refresh { every: every?, stale_after: stale_after?, most_bytes: MAX_ANSWER_BYTES },
             fetch: FetchSettings { timeout: timeout?, ssh_command, ..FetchSettings::default() },
+            cache: self.config_cache_directory.filter(|directory| !directory.as_os_str().is_empty()),
         })
     }
 }

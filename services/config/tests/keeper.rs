@@ -2,9 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test may panic")]
 
-use std::{fs, path::Path, process::Command, sync::Arc, time::Duration};
+use std::{fs, os::unix::fs::PermissionsExt as _, path::Path, process::Command, sync::Arc, time::Duration};
 
-use diracx_config::{ConfigKeeper, ConfigSource, Refresh};
+use diracx_config::{ConfigKeeper, ConfigSource, FetchSettings, Refresh, settings::SourceSettings};
 use diracx_core::SystemClock;
 use diracx_server::{Readiness, telemetry::Metrics};
 use tempfile::TempDir;
@@ -137,7 +137,7 @@ async fn a_configuration_that_is_broken_from_the_start_is_served_once_it_is_mend
 #[tokio::test]
 async fn a_configuration_that_nobody_confirms_is_served_and_counts_as_stale() {
     let repository = Repository::with(DOCUMENT);
-    let refresh = Refresh { every: NEVER, stale_after: Duration::ZERO };
+    let refresh = Refresh { stale_after: Duration::ZERO, ..NEVER.into() };
     let source = ConfigSource::open(&repository.url()).unwrap();
     let keeper = ConfigKeeper::start(source, Arc::new(SystemClock), refresh).await;
     let (readiness, metrics) = (Readiness::default(), Metrics::default());
@@ -158,4 +158,154 @@ async fn a_configuration_that_nobody_confirms_is_served_and_counts_as_stale() {
     keeper.refresh().await;
     assert!(!keeper.snapshot().stale);
     assert!(numbers().contains("diracx_config_stale 0\n"));
+}
+
+/// Where the repository is for who comes over ssh: a program that stands in for it runs git on this machine.
+fn behind_ssh(repository: &Repository, directory: &Path) -> (String, FetchSettings) {
+    let program = directory.join("ssh");
+    let script =
+        "#!/bin/sh\nuntil case $1 in *@*) true;; *) false;; esac; do shift; done\nshift\nexec sh -c \"$*\"\n";
+    fs::write(&program, script).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+    let url = format!("git+ssh://git@host{}", repository.path().display());
+    let fetch =
+        FetchSettings { ssh_command: Some(program.display().to_string()), ..FetchSettings::default() };
+    (url, fetch)
+}
+
+#[tokio::test]
+async fn a_branch_that_vanishes_from_a_remote_is_told_and_followed_again_when_it_is_back() {
+    let directory = TempDir::new().unwrap();
+    let repository = Repository::with(&with_message("first"));
+    repository.git(&["checkout", "--quiet", "-b", "other"]);
+    let (url, fetch) = behind_ssh(&repository, directory.path());
+    let source = ConfigSource::open_with(&url, fetch).unwrap();
+    let keeper = ConfigKeeper::start(source, Arc::new(SystemClock), NEVER).await;
+    let metrics = Metrics::default();
+    diracx_config::observe(&keeper, Readiness::default(), &metrics, Arc::new(SystemClock));
+    let good = keeper.loaded().unwrap();
+
+    let fails = async |expected: &str| {
+        keeper.refresh().await;
+        let state = keeper.snapshot();
+        assert!(Arc::ptr_eq(&good, state.loaded.as_ref().unwrap()), "the last good one stays");
+        let problem = state.failure.expect("a failure").message;
+        assert!(problem.contains(expected), "{problem}");
+        assert!(metrics.render().contains("diracx_config_refresh_failing 1\n"));
+    };
+    let missing = "revision master of the configuration does not exist";
+    repository.git(&["branch", "--quiet", "-D", "master"]);
+    fails(missing).await;
+    fails(missing).await;
+    // A branch whose name begins in the same way is another one.
+    repository.git(&["branch", "--quiet", "master-of-old", &good.revision.id]);
+    fails(missing).await;
+
+    repository.git(&["branch", "--quiet", "master", &good.revision.id]);
+    keeper.refresh().await;
+    assert_eq!(keeper.snapshot().failure, None, "the same commit is back");
+    assert!(Arc::ptr_eq(&good, &keeper.loaded().unwrap()));
+
+    repository.git(&["branch", "--quiet", "-M", "master", "main"]);
+    fails(missing).await;
+    repository.git(&["branch", "--quiet", "-M", "main", "master"]);
+    repository.git(&["checkout", "--quiet", "master"]);
+    repository.commit("Registry: [");
+    fails("default.yml of commit").await;
+    repository.git(&["reset", "--quiet", "--hard", &good.revision.id]);
+    repository.git(&["commit", "--quiet", "--amend", "-m", "another history"]);
+    let forced = repository.commit(&with_message("forced"));
+    keeper.refresh().await;
+    assert_eq!((keeper.loaded().unwrap().revision.id.clone(), keeper.snapshot().failure), (forced, None));
+    assert!(metrics.render().contains("diracx_config_refresh_failing 0\n"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_sent_is_not_served() {
+    let repository = Repository::with(DOCUMENT);
+    let refresh = Refresh { most_bytes: 20_000, ..NEVER.into() };
+    let source = ConfigSource::open(&repository.url()).unwrap();
+    let keeper = ConfigKeeper::start(source, Arc::new(SystemClock), refresh).await;
+    let good = keeper.loaded().unwrap();
+    assert!(good.document.len() < 20_000 - 1024, "{}", good.document.len());
+
+    repository.commit(&with_message(&"long ".repeat(4000)));
+    keeper.refresh().await;
+    let state = keeper.snapshot();
+    assert!(Arc::ptr_eq(&good, &state.loaded.unwrap()));
+    let problem = state.failure.unwrap().message;
+    assert!(problem.ends_with("it has more than 18976 bytes, the most that can be sent"), "{problem}");
+}
+
+#[tokio::test]
+async fn a_revision_that_is_no_good_is_not_read_again_and_its_problem_stays() {
+    let repository = Repository::with(DOCUMENT);
+    let keeper = keeper(&repository.url()).await;
+    repository.commit("Registry: [");
+    keeper.refresh().await;
+    let first = keeper.snapshot().failure.unwrap();
+
+    // Whoever reads it again finds that it is not there any more.
+    let blob = repository.git(&["rev-parse", "HEAD:default.yml"]);
+    fs::remove_file(repository.path().join(".git/objects").join(&blob[..2]).join(&blob[2..])).unwrap();
+    let mut changes = keeper.subscribe();
+    changes.mark_unchanged();
+    keeper.refresh().await;
+    assert_eq!(keeper.snapshot().failure.unwrap(), first, "with the time since when");
+    assert!(!changes.has_changed().unwrap(), "nobody is woken for what is known");
+}
+
+fn settings(url: &str, fetch: FetchSettings, cache: &Path) -> SourceSettings {
+    SourceSettings { url: url.into(), refresh: NEVER.into(), fetch, cache: Some(cache.to_owned()) }
+}
+
+async fn follow(settings: &SourceSettings) -> ConfigKeeper {
+    let keeper = settings.follow(Arc::new(SystemClock), usize::MAX).unwrap();
+    keeper.first_look().await;
+    keeper
+}
+
+#[tokio::test]
+async fn a_process_that_starts_while_the_source_is_away_serves_what_an_earlier_one_kept() {
+    let directory = TempDir::new().unwrap();
+    let repository = Repository::with(&with_message("first"));
+    let hidden = repository.path().with_extension("hidden");
+    let cache = directory.path().join("cache");
+    let (remote, fetch) = behind_ssh(&repository, directory.path());
+    for url in [repository.url(), remote] {
+        let settings = settings(&url, fetch.clone(), &cache);
+        let good = follow(&settings).await.loaded().unwrap();
+
+        fs::rename(repository.path(), &hidden).unwrap();
+        let keeper = follow(&settings).await;
+        let mut states = keeper.subscribe();
+        let state = states.wait_for(|state| state.loaded.is_some()).await.unwrap().clone();
+        let loaded = state.loaded.unwrap();
+        assert_eq!((&loaded.revision, &loaded.document), (&good.revision, &good.document));
+        assert!(state.kept && state.failure.is_some() && state.checked.is_some());
+
+        // Nothing is kept for another source.
+        let other =
+            SourceSettings { url: format!("{url}?revision=other").as_str().into(), ..settings.clone() };
+        if let Ok(keeper) = other.follow(Arc::new(SystemClock), usize::MAX) {
+            keeper.first_look().await;
+            assert!(keeper.loaded().is_none());
+        }
+
+        fs::rename(&hidden, repository.path()).unwrap();
+        keeper.refresh().await;
+        let state = keeper.snapshot();
+        assert!(!state.kept && state.failure.is_none());
+        assert_eq!(state.loaded.unwrap().revision, good.revision);
+    }
+    // A file that somebody has spoilt is as none.
+    for file in fs::read_dir(&cache).unwrap() {
+        fs::write(file.unwrap().path(), "# revision x of 12\nRegistry: [").unwrap();
+    }
+    fs::rename(repository.path(), &hidden).unwrap();
+    let keeper = follow(&settings(&repository.url(), fetch, &cache)).await;
+    assert!(keeper.loaded().is_none());
+    fs::rename(&hidden, repository.path()).unwrap();
+    keeper.refresh().await;
+    assert!(keeper.loaded().is_some());
 }

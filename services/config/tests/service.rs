@@ -63,10 +63,15 @@ impl Mesh {
     }
 
     fn as_user<T>(&self, message: T) -> Request<T> {
+        self.as_user_for(60, message)
+    }
+
+    /// As a user whose token is good for so many seconds.
+    fn as_user_for<T>(&self, seconds: i64, message: T) -> Request<T> {
         let now = SystemClock.now();
         let claims = AccessClaims {
             jti: new_token_id(now),
-            exp: now.timestamp() + 60,
+            exp: now.timestamp() + seconds,
             dirac_policies: serde_json::Map::new(),
             sub: "alpha:1".to_owned(),
             vo: "alpha".to_owned(),
@@ -180,4 +185,57 @@ async fn a_broken_configuration_is_not_streamed_and_streams_end_when_the_process
     let request = mesh.as_user(WatchConfigRequest::default());
     let mut late = mesh.client.watch_config(request).await.unwrap().into_inner();
     assert!(late.next().await.is_none());
+}
+
+#[tokio::test]
+async fn a_stream_ends_with_the_token_that_it_was_asked_for_with() {
+    let mut mesh = Mesh::start(DOCUMENT).await;
+    let request = mesh.as_user_for(1, WatchConfigRequest::default());
+    let mut short = mesh.client.watch_config(request).await.unwrap().into_inner();
+    let request = mesh.as_user(WatchConfigRequest::default());
+    let mut long = mesh.client.watch_config(request).await.unwrap().into_inner();
+    for stream in [&mut short, &mut long] {
+        stream.next().await.unwrap().unwrap();
+    }
+    let ended = tokio::time::timeout(Duration::from_secs(30), short.next()).await.expect("an end");
+    assert!(ended.is_none(), "without an error: whoever wants more asks again");
+    mesh.write(&DOCUMENT.replace("Ask the alpha helpdesk", "Ask nobody")).await;
+    assert!(long.next().await.unwrap().unwrap().document.contains("Ask nobody"));
+}
+
+#[tokio::test]
+async fn nobody_watches_more_often_than_makes_sense() {
+    let mut mesh = Mesh::start(DOCUMENT).await;
+    let mut streams = Vec::new();
+    let refused = loop {
+        let request = mesh.as_user(WatchConfigRequest::default());
+        match mesh.client.watch_config(request).await {
+            Ok(stream) => streams.push(stream),
+            Err(status) => break status,
+        }
+    };
+    assert_eq!((streams.len(), refused.code()), (8, Code::ResourceExhausted));
+    assert!(StatusInfo::of(&refused).is(Reason::Overloaded));
+    let request = mesh.as_component("jobs", WatchConfigRequest::default());
+    mesh.client.watch_config(request).await.expect("others may");
+    streams.pop();
+    let request = mesh.as_user(WatchConfigRequest::default());
+    mesh.client.watch_config(request).await.expect("a place that was given back");
+}
+
+#[tokio::test]
+async fn the_status_tells_of_a_source_that_is_away() {
+    let mut mesh = Mesh::start(DOCUMENT).await;
+    let file = mesh.directory.path().join("default.yml");
+    fs::remove_file(&file).unwrap();
+    mesh.keeper.refresh().await;
+    let request = mesh.as_user(GetConfigStatusRequest {});
+    let away = mesh.client.get_config_status(request).await.unwrap().into_inner();
+    assert!(away.last_error.starts_with("cannot read") && away.last_error_time.is_some());
+    assert!(!away.stale && !away.kept, "not yet, and it was read by this process");
+    mesh.keeper.refresh().await;
+    let request = mesh.as_user(GetConfigStatusRequest {});
+    let later = mesh.client.get_config_status(request).await.unwrap().into_inner();
+    assert_eq!(later.last_error_time, away.last_error_time, "since when, not when last");
+    assert_eq!(later.checked, away.checked);
 }

@@ -157,7 +157,14 @@ async fn measure(arguments: &Arguments, place: &Place, directory: &Path) -> Resu
         failed += usize::from(!bench.row(measure, recording.as_ref()).await?);
     }
     if commands {
-        commands::measure(&arguments.programs, &bench.server.url(), directory).await?;
+        let scene = commands::Scene {
+            programs: &arguments.programs,
+            base: bench.server.url(),
+            tokens: &bench.user.tokens,
+            stored: arguments.jobs,
+            directory,
+        };
+        scene.measure()?;
     }
     Ok(failed)
 }

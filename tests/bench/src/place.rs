@@ -75,7 +75,7 @@ impl Place {
     /// What the standalone is told, besides its data directory.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let mut environment =
-            vec![("DIRACX_SERVICE_JOBS_MAX_JOBS_PER_SUBMISSION".to_owned(), "100".to_owned())];
+            vec![("DIRACX_SERVICE_JOBS_MAX_JOBS_PER_SUBMISSION".to_owned(), "1000".to_owned())];
         if let Some((server, prefix)) = &self.mysql {
             let server = server.trim_start_matches("mysql://");
             environment.extend(DATABASES.iter().map(|name| {

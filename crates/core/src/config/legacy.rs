@@ -44,12 +44,22 @@ section! {
     pub(super) struct VoPlan [ignores unknown] {
         /// The group of those who ask for none.
         "DefaultGroup" default_group: String;
-        /// Taken over as it is.
-        "IdP" idp: super::IdP;
+        /// Where its people log in.
+        "IdP" idp: IdpPlan;
         /// The subject of each user, by DIRAC's login.
         "UserSubjects" user_subjects: indexmap::IndexMap<String, String>;
         /// Taken over as it is.
         "Support" support: Map<String, Value> = Map::new();
+    }
+}
+
+section! {
+    /// The identity provider of a VO.
+    pub(super) struct IdpPlan [ignores unknown] {
+        /// The issuer.
+        "URL" url: String;
+        /// Of a public client.
+        "ClientID" client_id: String;
     }
 }
 

@@ -3,6 +3,7 @@
 //! One document describes all VOs. It is read once into these types, never changed, and served as
 //! JSON to services and clients. [`Config::to_document`] and [`Config::from_document`] are inverse.
 
+mod document;
 mod error;
 mod gradual;
 mod legacy;
@@ -11,6 +12,7 @@ mod read;
 mod registry;
 mod resources;
 mod section;
+mod subject;
 #[cfg(test)]
 mod tests;
 
@@ -20,16 +22,17 @@ use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 pub use error::{ConfigError, Place, Problem};
-pub use gradual::Gradual;
+pub use gradual::{Gradual, GradualError, Served};
 pub use legacy::{ConversionError, Converted, convert};
 pub use operations::{
     FreeMap, InputDataPolicy, InputDataProtocols, JobDescription, JobMonitoring, JobScheduling, Operations,
-    Services,
+    Services, SharedOperations,
 };
 pub use registry::{EmailAddress, Group, IdP, RegistryVo, Support, User};
 pub use resources::{Computing, OsCompatibility, Resources};
+pub use subject::{Subject, Subjects};
 
-use read::Reader;
+use read::{Read as _, Reader};
 use section::section;
 
 section! {
@@ -38,7 +41,7 @@ section! {
         /// The installation as such.
         "DIRAC" dirac: Dirac;
         /// What each VO tunes; one entry for every VO, [`Operations`] fully expanded.
-        "Operations" operations: IndexMap<String, Operations> = IndexMap::new();
+        "Operations" operations: IndexMap<String, SharedOperations> = IndexMap::new();
         /// The VOs.
         "Registry" registry: IndexMap<String, RegistryVo>;
         /// Where jobs can run.
@@ -64,20 +67,29 @@ section! {
     }
 }
 
-/// The entry of `Operations` that every VO starts from.
-const DEFAULTS: &str = "Defaults";
+/// The section of what VOs tune.
+const OPERATIONS: &str = "Operations";
+/// The section of the VOs.
+const REGISTRY: &str = "Registry";
 
 impl Config {
     /// Reads a configuration as an administrator writes it.
-    pub fn from_value(document: Value) -> Result<Self, ConfigError> {
-        Reader::document(expand_operations(document, std::iter::empty()))
+    pub fn from_value(mut document: Value) -> Result<Self, ConfigError> {
+        let mut reader = Reader::default();
+        let operations = operations::take(&mut document);
+        let vos: Vec<String> = vo_names(&document).collect();
+        let config = Self::read(&mut reader, document);
+        let mut expanded = IndexMap::new();
+        operations::expand(&mut reader, operations, &vos, |vo, operations| {
+            expanded.insert(vo, operations);
+        });
+        let config = config.map(|config| Self { operations: expanded, ..config });
+        reader.end(config)
     }
 
     /// Reads a configuration as [`Config::to_document`] writes it.
     pub fn from_document(document: &str) -> Result<Self, ConfigError> {
-        let value = serde_json::from_str(document)
-            .map_err(|error| ConfigError::whole(format!("is not JSON: {error}")))?;
-        Self::from_value(value)
+        document::read(document)
     }
 
     /// The whole configuration as JSON: defaults and nulls included, sets as sorted lists, in the order
@@ -93,7 +105,7 @@ impl Config {
 
     /// What a VO tunes.
     pub fn operations(&self, vo: &str) -> Option<&Operations> {
-        self.operations.get(vo)
+        self.operations.get(vo).map(|operations| &**operations)
     }
 
     /// A group of a VO.
@@ -127,33 +139,8 @@ fn unreachable_json() -> String {
     "{}".to_owned()
 }
 
-/// Gives every VO of the registry its own entry in `Operations`, laid over the defaults.
-///
-/// Anything of the wrong type is left as it is, for the reader to complain about. `others` are VOs that the
-/// document does not name.
-fn expand_operations<'a>(mut document: Value, others: impl Iterator<Item = &'a String>) -> Value {
-    let others = others.cloned();
-    let Some(top) = document.as_object_mut() else { return document };
-    let vos: Vec<String> = ["Registry", "registry"]
-        .iter()
-        .find_map(|name| top.get(*name)?.as_object())
-        .into_iter()
-        .flat_map(Map::keys)
-        .cloned()
-        .chain(others)
-        .collect();
-    let name = if top.contains_key("operations") { "operations" } else { "Operations" };
-    let operations = top.entry(name).or_insert_with(|| Value::Object(Map::new()));
-    if operations.is_null() {
-        *operations = Value::Object(Map::new());
-    }
-    let Some(operations) = operations.as_object_mut() else { return document };
-
-    let defaults = operations.shift_remove(DEFAULTS).unwrap_or_default();
-    for vo in vos {
-        let own = operations.get_mut(&vo).map(Value::take).unwrap_or_default();
-        let own = if own.is_null() { Value::Object(Map::new()) } else { own };
-        operations.insert(vo, operations::merge(defaults.clone(), own));
-    }
-    document
+/// The names of the VOs in a document that is not read yet.
+fn vo_names(document: &Value) -> impl Iterator<Item = String> {
+    let registry = document.get(REGISTRY).or_else(|| document.get("registry"));
+    registry.and_then(Value::as_object).into_iter().flat_map(Map::keys).cloned()
 }

@@ -1,8 +1,21 @@
 //! `Operations`: what a VO may tune, and the defaults that all VOs share.
 
+use std::{collections::HashSet, ops::Deref, sync::Arc};
+
+use serde::{Serialize, Serializer};
 use serde_json::{Map, Value};
 
-use super::section::section;
+use super::{
+    OPERATIONS,
+    read::{Read, Reader, Step},
+    section::section,
+};
+
+/// The entry that every VO starts from.
+const DEFAULTS: &str = "Defaults";
+
+/// What VOs may together make of the defaults, in bytes of JSON: a short text must not become a memory full of it.
+const MOST_MERGED: usize = 64 << 20;
 
 /// A section whose content DIRAC does not look into, served as it is.
 pub type FreeMap = Map<String, Value>;
@@ -147,6 +160,111 @@ section! {
         /// How often a job may be rescheduled.
         "MaxRescheduling" max_rescheduling: i64 = 3;
     }
+}
+
+/// The operations of a VO. Those of VOs that tune nothing are one and the same in memory.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct SharedOperations(Arc<Operations>);
+
+impl SharedOperations {
+    /// `own`, or `last` if that is the same.
+    pub(super) fn same_as(last: Option<&Self>, own: Operations) -> Self {
+        match last {
+            Some(last) if *last.0 == own => last.clone(),
+            _ => Self(Arc::new(own)),
+        }
+    }
+
+    /// Whether both are the same in memory.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Deref for SharedOperations {
+    type Target = Operations;
+
+    fn deref(&self) -> &Operations {
+        &self.0
+    }
+}
+
+impl Serialize for SharedOperations {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl Read for SharedOperations {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        Operations::read(reader, value).map(|own| Self(Arc::new(own)))
+    }
+}
+
+/// Takes `Operations` out of a document. A document that has them twice is left for the reader to complain about.
+pub(super) fn take(document: &mut Value) -> Value {
+    let Some(top) = document.as_object_mut() else { return Value::Null };
+    match (top.contains_key(OPERATIONS), top.contains_key("operations")) {
+        (true, false) => top.shift_remove(OPERATIONS).unwrap_or_default(),
+        (false, true) => top.shift_remove("operations").unwrap_or_default(),
+        _ => Value::Null,
+    }
+}
+
+/// Gives every VO its own entry, laid over the defaults, and hands them out one by one. Entries of others stay as
+/// they are.
+pub(super) fn expand(
+    reader: &mut Reader,
+    operations: Value,
+    vos: &[String],
+    mut each: impl FnMut(String, SharedOperations),
+) {
+    let mut own = match operations {
+        Value::Null => Map::new(),
+        Value::Object(own) => own,
+        other => {
+            reader.at(Step::Name(OPERATIONS), |reader| drop(reader.section(other)));
+            return;
+        }
+    };
+    let defaults = match own.shift_remove(DEFAULTS).unwrap_or_default() {
+        Value::Null => Value::Object(Map::new()),
+        defaults => defaults,
+    };
+    let size = defaults.to_string().len();
+    let mut left = MOST_MERGED;
+    let known: HashSet<&String> = vos.iter().collect();
+    for vo in vos {
+        own.entry(vo).or_insert(Value::Null);
+    }
+    let mut shared = None;
+    for (vo, own) in own {
+        let tunes_nothing = own.is_null() || own.as_object().is_some_and(Map::is_empty);
+        let read = if known.contains(&vo) && tunes_nothing {
+            let shared = shared.get_or_insert_with(|| below(reader, vo.clone(), defaults.clone()).1);
+            (vo, shared.clone())
+        } else if known.contains(&vo) {
+            let Some(rest) = left.checked_sub(size) else {
+                let message =
+                    format!("is too long to be laid below the entries of so many VOs ({size} bytes)");
+                reader.at(Step::Name(OPERATIONS), |reader| {
+                    reader.at(Step::Name(DEFAULTS), |reader| reader.problem::<()>(message))
+                });
+                return;
+            };
+            left = rest;
+            below(reader, vo, merge(defaults.clone(), own))
+        } else {
+            below(reader, vo, own)
+        };
+        if let (vo, Some(operations)) = read {
+            each(vo, operations);
+        }
+    }
+}
+
+fn below(reader: &mut Reader, vo: String, own: Value) -> (String, Option<SharedOperations>) {
+    reader.at(Step::Name(OPERATIONS), |reader| reader.entry(vo, own))
 }
 
 /// Lays `over` on `base`: sections are merged key by key, anything else replaces what is below it,

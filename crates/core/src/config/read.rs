@@ -3,7 +3,7 @@
 //! DIRAC's configurations come from a time when every value was text, so a number may be written as
 //! `"12"` and a truth as `yes`. Text, on the other hand, must be text.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, hash::Hash};
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
@@ -25,10 +25,30 @@ pub(super) trait Read: Sized {
 /// Walks through a document, knows where it is, and notes what is wrong.
 #[derive(Default)]
 pub(super) struct Reader {
-    path: Vec<String>,
+    path: Vec<Step>,
     problems: Vec<Problem>,
     /// Every leaf is a text, as DIRAC writes it: lists with commas, nothing as `None`.
     legacy: bool,
+}
+
+/// One step from the top of the document towards where the reader is. Nothing is copied for it: most values are fine.
+pub(super) enum Step {
+    /// To a key of the schema.
+    Name(&'static str),
+    /// To an entry that has its own name, such as a VO or a user.
+    Key(String),
+    /// To an item of a list.
+    Item(usize),
+}
+
+impl Step {
+    fn text(&self) -> String {
+        match self {
+            Self::Name(name) => (*name).to_owned(),
+            Self::Key(key) => key.clone(),
+            Self::Item(position) => position.to_string(),
+        }
+    }
 }
 
 /// The keys of a section that nobody has asked for yet.
@@ -62,7 +82,8 @@ impl Reader {
     /// Notes a problem at the present place.
     pub(super) fn problem<T>(&mut self, message: impl Into<String>) -> Option<T> {
         if self.problems.len() < RECORDED {
-            self.problems.push(Problem { path: self.path.clone(), place: None, message: message.into() });
+            let path = self.path.iter().map(Step::text).collect();
+            self.problems.push(Problem { path, place: None, message: message.into() });
         }
         None
     }
@@ -75,20 +96,26 @@ impl Reader {
         });
     }
 
-    fn mismatch<T>(&mut self, expected: &str, found: &Value) -> Option<T> {
+    pub(super) fn mismatch<T>(&mut self, expected: &str, found: &Value) -> Option<T> {
         self.problem(format!("must be {expected}, not {}", describe(found)))
     }
 
     /// Does something one level deeper.
-    pub(super) fn at<T>(
-        &mut self,
-        key: impl Into<String>,
-        read: impl FnOnce(&mut Self) -> Option<T>,
-    ) -> Option<T> {
-        self.path.push(key.into());
+    pub(super) fn at<T>(&mut self, step: Step, read: impl FnOnce(&mut Self) -> T) -> T {
+        self.path.push(step);
         let result = read(self);
         self.path.pop();
         result
+    }
+
+    /// Reads an entry that has its own name, and gives the name back.
+    pub(super) fn entry<T: Read>(&mut self, name: String, value: Value) -> (String, Option<T>) {
+        self.path.push(Step::Key(name));
+        let item = T::read(self, value);
+        match self.path.pop() {
+            Some(Step::Key(name)) => (name, item),
+            _ => (String::new(), item),
+        }
     }
 
     /// Opens a section.
@@ -111,42 +138,55 @@ impl Reader {
         let by_snake = if snake == name { None } else { keys.0.shift_remove(snake) };
         match (by_name, by_snake, default) {
             (Some(_), Some(_), _) => {
-                self.at(name, |reader| reader.problem(format!("is given twice, also as {snake}")))
+                self.at(Step::Name(name), |reader| reader.problem(format!("is given twice, also as {snake}")))
             }
-            (Some(value), None, _) | (None, Some(value), _) => self.at(name, |reader| T::read(reader, value)),
+            (Some(value), None, _) | (None, Some(value), _) => {
+                self.at(Step::Name(name), |reader| T::read(reader, value))
+            }
             (None, None, Some(default)) => Some(default()),
-            (None, None, None) => self.at(name, |reader| reader.problem("is required")),
+            (None, None, None) => self.at(Step::Name(name), |reader| reader.problem("is required")),
         }
     }
 
     /// Closes a section whose every key must be known.
     pub(super) fn refuse_rest(&mut self, keys: Keys) {
         for (key, _) in keys.0 {
-            self.at::<()>(key, |reader| reader.problem("is not a known key here"));
+            self.at(Step::Key(key), |reader| reader.problem::<()>("is not a known key here"));
         }
     }
 
     /// Reads every entry of a map; all of them, so that all problems are noted.
     fn entries<T: Read>(&mut self, map: Map<String, Value>) -> Option<Vec<(String, T)>> {
-        let entries: Vec<_> = map
-            .into_iter()
-            .map(|(key, value)| {
-                let item = self.at(key.clone(), |reader| T::read(reader, value));
-                item.map(|item| (key, item))
-            })
-            .collect();
-        entries.into_iter().collect()
+        let mut entries = Vec::with_capacity(map.len());
+        let mut complete = true;
+        for (key, value) in map {
+            let (key, item) = self.entry(key, value);
+            complete &= item.is_some();
+            entries.extend(item.map(|item| (key, item)));
+        }
+        complete.then_some(entries)
+    }
+
+    /// The items of a set, in any order and perhaps repeated.
+    pub(super) fn set<T: Read>(&mut self, value: Value) -> Option<Vec<T>> {
+        match value {
+            // An empty section is how YAML's `!!set {}` arrives.
+            Value::Object(map) if map.is_empty() => Some(Vec::new()),
+            other => self.items(other),
+        }
     }
 
     fn items<T: Read>(&mut self, value: Value) -> Option<Vec<T>> {
         match value {
             Value::Array(items) => {
-                let items: Vec<_> = items
-                    .into_iter()
-                    .enumerate()
-                    .map(|(i, item)| self.at(i.to_string(), |reader| T::read(reader, item)))
-                    .collect();
-                items.into_iter().collect()
+                let mut all = Vec::with_capacity(items.len());
+                let mut complete = true;
+                for (position, item) in items.into_iter().enumerate() {
+                    let item = self.at(Step::Item(position), |reader| T::read(reader, item));
+                    complete &= item.is_some();
+                    all.extend(item);
+                }
+                complete.then_some(all)
             }
             // YAML's `!!set {a, b}` is a map from its members to nothing.
             Value::Object(map) if !map.is_empty() && map.values().all(Value::is_null) => {
@@ -269,19 +309,22 @@ impl<T: Read> Read for Vec<T> {
     }
 }
 
-impl<T: Read + Ord> Read for BTreeSet<T> {
+impl<T: Read> Read for Box<[T]> {
     fn read(reader: &mut Reader, value: Value) -> Option<Self> {
-        // An empty section is how YAML's `!!set {}` arrives.
-        match value {
-            Value::Object(map) if map.is_empty() => Some(Self::new()),
-            other => reader.items(other).map(|items| items.into_iter().collect()),
-        }
+        Vec::read(reader, value).map(Vec::into_boxed_slice)
     }
 }
 
-impl<T: Read> Read for IndexMap<String, T> {
+impl<T: Read + Ord> Read for BTreeSet<T> {
+    fn read(reader: &mut Reader, value: Value) -> Option<Self> {
+        reader.set(value).map(|items| items.into_iter().collect())
+    }
+}
+
+impl<K: From<String> + Hash + Eq, T: Read> Read for IndexMap<K, T> {
     fn read(reader: &mut Reader, value: Value) -> Option<Self> {
         let keys = reader.section(value)?;
-        Some(reader.entries(keys.0)?.into_iter().collect())
+        let entries = reader.entries(keys.0)?;
+        Some(entries.into_iter().map(|(name, item)| (name.into(), item)).collect())
     }
 }

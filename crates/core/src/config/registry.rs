@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::{
     read::{Read, Reader},
     section::section,
+    subject::{Subject, Subjects},
 };
 
 section! {
@@ -27,7 +28,7 @@ section! {
         /// Its name in VOMS.
         "VOMSName" voms_name: Option<String> = None;
         /// By the subject that the identity provider gives them.
-        "Users" users: IndexMap<String, User>;
+        "Users" users: IndexMap<Subject, User>;
         /// By name.
         "Groups" groups: IndexMap<String, Group>;
     }
@@ -61,11 +62,11 @@ section! {
         /// The login in DIRAC. (DIRAC spells the key so.)
         "PreferedUsername" preferred_username: String;
         /// Of certificates.
-        "DNs" dns: Vec<String> = Vec::new();
+        "DNs" dns: Box<[String]> = Box::default();
         /// An address by its form.
         "Email" email: Option<EmailAddress> = None;
         /// The VOs in which the user is suspended.
-        "Suspended" suspended: Vec<String> = Vec::new();
+        "Suspended" suspended: Box<[String]> = Box::default();
         /// MB.
         "Quota" quota: Option<i64> = None;
     }
@@ -87,7 +88,7 @@ section! {
         /// MB.
         "Quota" quota: Option<i64> = None;
         /// Subjects.
-        "Users" users: BTreeSet<String>;
+        "Users" users: Subjects;
         /// Whether its task queues may be background ones.
         "AllowBackgroundTQs" allow_background_tqs: bool = false;
         /// Its role in VOMS.
@@ -124,6 +125,14 @@ impl Group {
 }
 
 impl RegistryVo {
+    /// Lets the groups name their members in the same place of the memory as the VO does.
+    pub(super) fn share_subjects(&mut self) {
+        let users = &self.users;
+        for group in self.groups.values_mut() {
+            group.users.share(|subject| users.get_key_value(subject).map(|(known, _)| known.clone()));
+        }
+    }
+
     /// The user with this subject.
     pub fn user(&self, sub: &str) -> Option<&User> {
         self.users.get(sub)
@@ -144,14 +153,14 @@ impl RegistryVo {
         self.users
             .iter()
             .find(|(_, user)| user.preferred_username == preferred_username)
-            .map(|(sub, _)| sub.as_str())
+            .map(|(sub, _)| &**sub)
     }
 }
 
 /// Text that has the form of an e-mail address.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
-pub struct EmailAddress(String);
+pub struct EmailAddress(Box<str>);
 
 impl EmailAddress {
     /// The address.
@@ -164,11 +173,17 @@ impl Read for EmailAddress {
     fn read(reader: &mut Reader, value: Value) -> Option<Self> {
         let text = String::read(reader, value)?;
         if is_address(text.trim()) {
-            Some(Self(text.trim().to_owned()))
+            Some(Self(normal(text.trim()).into()))
         } else {
             reader.problem("must be an e-mail address")
         }
     }
+}
+
+/// With the domain in small letters, as DiracX serves it. The name is left alone: it may make a difference.
+fn normal(address: &str) -> String {
+    let (name, domain) = address.rsplit_once('@').unwrap_or((address, ""));
+    format!("{name}@{}", domain.to_lowercase())
 }
 
 fn is_address(text: &str) -> bool {
@@ -191,7 +206,12 @@ fn is_address(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_address;
+    use super::{is_address, normal};
+
+    #[test]
+    fn the_domain_of_an_address_is_in_small_letters() {
+        assert_eq!(normal("Alice.L@CS.Example.ORG"), "Alice.L@cs.example.org");
+    }
 
     #[test]
     fn an_address_has_one_name_and_a_domain_with_a_dot() {

@@ -228,3 +228,67 @@ fn many_problems_are_counted_and_not_all_listed() {
     assert!(error.problems.len() <= 1000);
     assert!(error.to_string().ends_with("more"));
 }
+
+#[test]
+fn what_vos_do_not_tune_is_in_memory_once() {
+    let mut document = with(
+        "/Operations",
+        json!({"Defaults": {"Pilot": {"Version": 1}}, "c": {"Pilot": {"Version": 2}}, "d": {}}),
+    );
+    let vo = document["Registry"]["lhcb"].clone();
+    document["Registry"] = json!({"a": vo, "b": vo, "c": vo, "d": vo});
+    let config = read(document);
+    let shared = |one: &str, other: &str| config.operations[one].is_same(&config.operations[other]);
+    assert!(shared("a", "b") && shared("b", "d") && !shared("a", "c"));
+    let again = Config::from_document(&config.to_document()).unwrap();
+    assert!(again.operations["a"].is_same(&again.operations["b"]), "also for those who are sent it");
+    assert_eq!(again, config);
+}
+
+#[test]
+fn long_defaults_below_many_vos_are_refused_before_they_fill_the_memory() {
+    let long: Map<String, Value> = (0..10_000).map(|i| (format!("k{i:04}"), json!("x".repeat(90)))).collect();
+    let mut document = with("/Operations", json!({"Defaults": {"Pilot": long}}));
+    let vo = document["Registry"]["lhcb"].clone();
+    for i in 0..1000 {
+        document["Registry"][format!("vo{i}")] = vo.clone();
+    }
+    // As long as nobody tunes anything there is one of them, but it cannot be served a thousand times.
+    assert_eq!(read(document.clone()).operations.len(), 1001);
+    let mut gradual = Gradual::new(64 << 20);
+    let mut rest = document.clone();
+    for (name, vo) in std::mem::take(rest["Registry"].as_object_mut().unwrap()) {
+        gradual.vo(name, vo);
+    }
+    assert_eq!(gradual.finish(rest).unwrap_err(), GradualError::TooLarge { most: 64 << 20 });
+
+    for i in 0..1000 {
+        document["Operations"][format!("vo{i}")] = json!({"Pilot": {"own": i}});
+    }
+    check_refused(
+        document,
+        "Operations.Defaults: is too long to be laid below the entries of so many VOs (1010011 bytes)",
+    );
+}
+
+#[test]
+fn a_document_is_read_with_every_problem_and_its_place() {
+    #[track_caller]
+    fn check(document: &str, expected: &str) {
+        assert_eq!(Config::from_document(document).unwrap_err().to_string(), expected);
+    }
+    check("{}", "DIRAC: is required; Registry: is required");
+    check(
+        r#"{"DIRAC": {"NoSetup": 7}, "Registry": {"a": {}}, "Operations": {"a": {"Pilot": 1}}, "Tasks": 1}"#,
+        "Registry.a.IdP: is required; Registry.a.DefaultGroup: is required; Registry.a.Users: is required; \
+         Registry.a.Groups: is required; Operations.a.Pilot: must be a section of keys and values, not 1; \
+         DIRAC.NoSetup: must be true or false, not 7; Tasks: is not a known key here",
+    );
+    check(
+        r#"{"DIRAC": {}, "Registry": 1}"#,
+        "invalid type: integer `1`, expected a section of keys and values at line 1 column 27",
+    );
+    check(r#"{"DIRAC": {}, "Registry": {}} x"#, "is not JSON: trailing characters at line 1 column 31");
+    let config = Config::from_document(r#"{"DIRAC": {}, "Registry": {}, "Operations": {}}"#).unwrap();
+    assert!(config.registry.is_empty() && config.operations.is_empty());
+}

@@ -7,7 +7,7 @@ use std::{
 };
 
 use gix::{
-    bstr::BStr,
+    bstr::{BStr, BString},
     credentials::protocol::Outcome,
     progress::Discard,
     remote::{Direction, fetch::Shallow},
@@ -83,6 +83,13 @@ impl Fetch {
             .with_refspecs(refspecs.iter().map(BStr::new), Direction::Fetch)?;
         let connection = remote.connect(Direction::Fetch)?.with_credentials(in_url_only);
         let fetch = connection.prepare_fetch(Discard, gix::remote::ref_map::Options::default())?;
+        let there: Vec<BString> =
+            fetch.ref_map().mappings.iter().filter_map(|mapping| mapping.local.clone()).collect();
+        forget_others(&git, &there)?;
+        if there.is_empty() {
+            // nothing to fetch; whoever looks for the revision in the copy finds that it does not exist
+            return Ok(());
+        }
         let shallow = match &self.wanted {
             Wanted::Name(_) => {
                 let unchanged = fetch.ref_map().mappings.iter().all(|mapping| {
@@ -101,6 +108,21 @@ impl Fetch {
         fetch.with_shallow(shallow).receive(Discard, &self.stop)?;
         Ok(())
     }
+}
+
+/// Branches and tags that the remote does not have any more are not there any more: a copy that went on having them would
+/// answer with them for ever.
+fn forget_others(git: &gix::Repository, there: &[BString]) -> Result<(), Box<dyn std::error::Error>> {
+    let references = git.references()?;
+    for kind in ["refs/heads/", "refs/tags/"] {
+        for reference in references.prefixed(kind)? {
+            let reference = reference.map_err(|error| error.to_string())?;
+            if !there.iter().any(|name| name == reference.name().as_bstr()) {
+                reference.delete()?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Credentials come from the URL; no helper program is started and nobody is asked at a terminal.

@@ -30,13 +30,14 @@ struct Seen {
 }
 
 impl File {
-    pub(super) fn open(path: &Path) -> Result<Self, SourceError> {
-        let file = Self { path: path.to_owned(), seen: None };
-        let metadata = fs::metadata(path).map_err(|error| file.unreadable(&error))?;
-        if !metadata.is_file() {
-            return Err(file.unreadable(&io::Error::other("is not a file")));
-        }
-        Ok(file)
+    pub(super) fn new(path: &Path) -> Self {
+        Self { path: path.to_owned(), seen: None }
+    }
+
+    /// Whether it is there.
+    pub(super) fn check(&self) -> Result<(), SourceError> {
+        let metadata = fs::metadata(&self.path).map_err(|error| self.unreadable(&error))?;
+        if metadata.is_file() { Ok(()) } else { Err(self.unreadable(&io::Error::other("is not a file"))) }
     }
 
     pub(super) fn latest(&mut self) -> Result<Revision, SourceError> {

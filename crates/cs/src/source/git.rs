@@ -14,10 +14,13 @@ pub(super) struct Repository {
 }
 
 impl Repository {
-    pub(super) fn open(path: &Path, revision: &str) -> Result<Self, SourceError> {
-        let repository = Self { path: path.to_owned(), revision: revision.to_owned() };
-        repository.git()?;
-        Ok(repository)
+    pub(super) fn new(path: &Path, revision: &str) -> Self {
+        Self { path: path.to_owned(), revision: revision.to_owned() }
+    }
+
+    /// Whether it is there.
+    pub(super) fn check(&self) -> Result<(), SourceError> {
+        self.git().map(drop)
     }
 
     pub(super) fn latest(&self) -> Result<Revision, SourceError> {

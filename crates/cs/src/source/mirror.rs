@@ -74,13 +74,13 @@ impl Mirror {
             self.copy.clone()
         };
         self.fetch(&copy)?;
-        let latest = Repository::open(copy.path(), &self.revision)?.latest()?;
+        let latest = Repository::new(copy.path(), &self.revision).latest()?;
         self.copy = copy;
         Ok(latest)
     }
 
     pub(super) fn document(&self, revision: &Revision) -> Result<Document, SourceError> {
-        Repository::open(self.copy.path(), &self.revision)?.document(revision)
+        Repository::new(self.copy.path(), &self.revision).document(revision)
     }
 
     /// Fetches in a thread of its own, so that nothing that the network does can keep us longer than we want.

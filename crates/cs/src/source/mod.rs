@@ -11,7 +11,7 @@ use std::{path::PathBuf, time::Duration};
 use chrono::{DateTime, Utc};
 use diracx_core::{
     Explain, Explanation, Reason,
-    config::{Config, ConfigError, Gradual},
+    config::{ConfigError, Gradual, GradualError, Served},
 };
 
 pub use url::{SourceUrl, SourceUrlError};
@@ -82,6 +82,14 @@ pub enum SourceError {
         /// Bytes.
         size: u64,
     },
+    /// More than can be sent, once everything is filled in.
+    #[error("{file}: with all defaults filled in it has more than {most} bytes, the most that can be sent")]
+    TooLargeToServe {
+        /// The file.
+        file: String,
+        /// Bytes.
+        most: usize,
+    },
     /// No YAML.
     #[error("{file}: {source}")]
     Yaml {
@@ -109,10 +117,39 @@ impl Explain for SourceError {
     }
 }
 
-/// The document of one revision, and how to name it in messages.
-struct Document {
-    name: String,
-    text: String,
+impl SourceError {
+    /// Whether it is the document that is wrong, so that reading it again changes nothing.
+    pub fn is_about_the_document(&self) -> bool {
+        matches!(
+            self,
+            Self::TooLarge { .. } | Self::TooLargeToServe { .. } | Self::Yaml { .. } | Self::Config { .. }
+        )
+    }
+}
+
+/// The document of one revision, as it was written.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// How messages name it.
+    pub name: String,
+    /// YAML.
+    pub text: String,
+}
+
+impl Document {
+    /// Checks it, and makes of it what is served: JSON with all defaults, of at most so many bytes.
+    pub fn expand(&self, most: usize) -> Result<Served, SourceError> {
+        let file = || self.name.clone();
+        let mut vos = Vos(Gradual::new(most));
+        let rest = yaml::parse_into(&self.text, &mut vos)
+            .map_err(|source| SourceError::Yaml { file: file(), source })?;
+        vos.0.finish(rest).map_err(|error| match error {
+            GradualError::Config(error) => {
+                SourceError::Config { file: file(), source: locate(&self.text, error) }
+            }
+            GradualError::TooLarge { most } => SourceError::TooLargeToServe { file: file(), most },
+        })
+    }
 }
 
 enum Kind {
@@ -152,10 +189,21 @@ impl ConfigSource {
 
     /// As [`ConfigSource::open`], with limits.
     pub fn open_with(url: &str, fetch: FetchSettings) -> Result<Self, SourceError> {
+        let source = Self::expect(url, fetch)?;
+        match &source.kind {
+            Kind::File(file) => file.check()?,
+            Kind::Git(repository) => repository.check()?,
+            Kind::Mirror(_) => {}
+        }
+        Ok(source)
+    }
+
+    /// As [`ConfigSource::open_with`], but a local source may be away for now.
+    pub fn expect(url: &str, fetch: FetchSettings) -> Result<Self, SourceError> {
         let url: SourceUrl = url.parse()?;
         let kind = match &url {
-            SourceUrl::File { path } => Kind::File(file::File::open(path)?),
-            SourceUrl::LocalGit { path, revision } => Kind::Git(git::Repository::open(path, revision)?),
+            SourceUrl::File { path } => Kind::File(file::File::new(path)),
+            SourceUrl::LocalGit { path, revision } => Kind::Git(git::Repository::new(path, revision)),
             SourceUrl::RemoteGit { url, revision } => {
                 Kind::Mirror(mirror::Mirror::create(url, revision, fetch)?)
             }
@@ -177,22 +225,13 @@ impl ConfigSource {
         }
     }
 
-    /// Reads and checks the configuration of a revision.
-    pub fn read(&mut self, revision: &Revision) -> Result<Config, SourceError> {
-        let document = match &mut self.kind {
-            Kind::File(file) => file.document(revision)?,
-            Kind::Git(repository) => repository.document(revision)?,
-            Kind::Mirror(mirror) => mirror.document(revision)?,
-        };
-        let mut vos = Vos(Gradual::default());
-        let rest = match yaml::parse_into(&document.text, &mut vos) {
-            Ok(rest) => rest,
-            Err(source) => return Err(SourceError::Yaml { file: document.name, source }),
-        };
-        vos.0.finish(rest).map_err(|error| {
-            let source = locate(&document.text, error);
-            SourceError::Config { file: document.name, source }
-        })
+    /// What was written at a revision.
+    pub fn document(&mut self, revision: &Revision) -> Result<Document, SourceError> {
+        match &mut self.kind {
+            Kind::File(file) => file.document(revision),
+            Kind::Git(repository) => repository.document(revision),
+            Kind::Mirror(mirror) => mirror.document(revision),
+        }
     }
 }
 

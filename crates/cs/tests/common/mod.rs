@@ -65,7 +65,7 @@ impl Repository {
 
 pub(crate) fn read(source: &mut ConfigSource) -> Result<String, SourceError> {
     let revision = source.latest()?;
-    source.read(&revision).map(|config| config.to_document())
+    Ok(source.document(&revision)?.expand(usize::MAX)?.document)
 }
 
 pub(crate) fn with_message(message: &str) -> String {

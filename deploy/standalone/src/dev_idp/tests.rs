@@ -1,14 +1,14 @@
 //! A login from end to end, and everything that is refused.
 
-use std::{fs, sync::Arc, time::Duration};
+use std::sync::Arc;
 
 use axum::{
     body::Body,
     http::{Request, Response, StatusCode, header},
 };
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use diracx_config::{ConfigKeeper, ConfigSource};
-use diracx_core::SystemClock;
+use diracx_client::ConfigFollower;
+use diracx_core::{SystemClock, config::Config};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 use tower::ServiceExt;
@@ -21,20 +21,16 @@ const VERIFIER: &str = "a-code-verifier-that-is-long-enough-for-everybody";
 
 struct Idp {
     router: Router,
-    _directory: tempfile::TempDir,
 }
 
 impl Idp {
-    async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let path = directory.path().join("default.yml");
-        fs::write(&path, crate::dev_config::new(ISSUER)).unwrap();
+    fn start() -> Self {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let source = ConfigSource::open(path.to_str().unwrap()).unwrap();
-        let keeper = ConfigKeeper::start(source, clock.clone(), Duration::from_secs(86_400)).await;
-        let people = People::new(keeper, ISSUER.to_owned());
+        let config = diracx_config::yaml::parse(&crate::dev_config::new(ISSUER)).unwrap();
+        let config = ConfigFollower::fixed(Config::from_value(config).unwrap());
+        let people = People::new(config, ISSUER.to_owned());
         let router = DevIdp::new(ISSUER.to_owned(), people, clock).unwrap().router();
-        Self { router, _directory: directory }
+        Self { router }
     }
 
     async fn get(&self, path: &str, headers: &[(header::HeaderName, &str)]) -> Response<Body> {
@@ -97,7 +93,7 @@ fn authorize_path() -> String {
 
 #[tokio::test]
 async fn discovery_names_everything_below_the_issuer() {
-    let idp = Idp::start().await;
+    let idp = Idp::start();
     let discovery = text(idp.get("/.well-known/openid-configuration", &[]).await).await;
     let discovery: Value = serde_json::from_str(&discovery).unwrap();
     assert_eq!(discovery["issuer"], ISSUER);
@@ -108,7 +104,7 @@ async fn discovery_names_everything_below_the_issuer() {
 
 #[tokio::test]
 async fn a_person_chooses_a_name_on_a_page() {
-    let idp = Idp::start().await;
+    let idp = Idp::start();
     let answer = idp.get(&authorize_path(), &[]).await;
     assert_eq!(answer.status(), StatusCode::OK);
     let page = text(answer).await;
@@ -120,7 +116,7 @@ async fn a_person_chooses_a_name_on_a_page() {
 
 #[tokio::test]
 async fn a_code_becomes_an_id_token_that_the_published_key_signed() {
-    let idp = Idp::start().await;
+    let idp = Idp::start();
     let (status, tokens) = idp.redeem(&idp.code().await, ("", "")).await;
     assert_eq!(status, StatusCode::OK);
 
@@ -137,7 +133,7 @@ async fn a_code_becomes_an_id_token_that_the_published_key_signed() {
 
 #[tokio::test]
 async fn a_code_is_good_once_and_only_for_its_own_login() {
-    let idp = Idp::start().await;
+    let idp = Idp::start();
     let code = idp.code().await;
     assert_eq!(idp.redeem(&code, ("", "")).await.0, StatusCode::OK);
     assert_eq!(idp.redeem(&code, ("", "")).await.1["error"], "invalid_grant");
@@ -152,7 +148,7 @@ async fn a_code_is_good_once_and_only_for_its_own_login() {
 
 #[tokio::test]
 async fn a_script_names_itself_as_the_user_of_basic_authentication() {
-    let idp = Idp::start().await;
+    let idp = Idp::start();
     // "carol:"
     let answer = idp.get(&authorize_path(), &[(header::AUTHORIZATION, "Basic Y2Fyb2w6")]).await;
     assert_eq!(answer.status(), StatusCode::SEE_OTHER);
@@ -163,7 +159,7 @@ async fn a_script_names_itself_as_the_user_of_basic_authentication() {
 
 #[tokio::test]
 async fn a_login_that_is_not_ours_is_refused_without_sending_anybody_anywhere() {
-    let idp = Idp::start().await;
+    let idp = Idp::start();
     for (from, to) in [
         ("client_id=diracx-dev", "client_id=other"),
         ("response_type=code", "response_type=token"),
