@@ -1,10 +1,14 @@
 //! A keep-alive connection that costs next to nothing: what the client uses is not left for the server.
 
+use std::time::Duration;
+
 use anyhow::{Context as _, Result, bail, ensure};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
+
+use crate::server::READY;
 
 /// A connection to the server, one request at a time.
 pub(crate) struct Connection {
@@ -47,6 +51,36 @@ impl Connection {
             }
         }
     }
+
+    /// Asks until the process at the other end is ready. Each of DiracX's workers reads the configuration for itself
+    /// when it is asked for the first time, and again when nobody has asked for a while.
+    pub(crate) async fn until_ready(&mut self) -> Result<()> {
+        let request = request("GET", READY, &[], "");
+        for _ in 0..ATTEMPTS {
+            if self.ask(&request).await?.0 == 200 {
+                return Ok(());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        bail!("the server is not ready any more")
+    }
+
+    /// A header of the last answer.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        find_header(&self.received, name)
+    }
+}
+
+/// How often a process is asked whether it is ready.
+const ATTEMPTS: usize = 200;
+
+fn find_header<'a>(received: &'a [u8], name: &str) -> Option<&'a str> {
+    let end = received.windows(4).position(|window| window == b"\r\n\r\n")?;
+    let mut headers = std::str::from_utf8(&received[..end]).ok()?.split("\r\n").skip(1);
+    headers.find_map(|line| match line.split_once(':') {
+        Some((found, value)) if found.eq_ignore_ascii_case(name) => Some(value.trim()),
+        _ => None,
+    })
 }
 
 /// The head of an answer, once all of it is there.
@@ -102,6 +136,14 @@ mod tests {
     fn an_unchanged_document_has_no_body() {
         let whole = b"HTTP/1.1 304 Not Modified\r\nETag: a\r\n\r\n";
         assert_eq!(read_head(whole).unwrap(), Some(Head { status: 304, body: whole.len(), length: 0 }));
+    }
+
+    #[test]
+    fn a_header_is_found_by_its_name() {
+        let whole = b"HTTP/1.1 304 Not Modified\r\nA: b\r\nETag: abc\r\n\r\netag: body";
+        assert_eq!(find_header(whole, "etag"), Some("abc"));
+        assert_eq!(find_header(whole, "HTTP/1.1 304 Not Modified"), None);
+        assert_eq!(find_header(b"", "etag"), None);
     }
 
     #[test]

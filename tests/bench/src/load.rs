@@ -14,8 +14,8 @@ const WARM_UP: Duration = Duration::from_millis(300);
 
 /// Somebody who asks the same thing over and over.
 pub(crate) trait Worker: Send + 'static {
-    /// Asks once and checks the answer. `false`: there is nothing left to ask.
-    fn once(&mut self) -> impl Future<Output = Result<bool>> + Send;
+    /// Asks once and checks the answer.
+    fn once(&mut self) -> impl Future<Output = Result<()>> + Send;
 }
 
 /// What a run came to.
@@ -26,50 +26,70 @@ pub(crate) struct Run {
     pub(crate) failed: Option<(String, usize)>,
 }
 
-/// Lets the workers work for so long. `begin` is called when the requests start to count.
-pub(crate) async fn run<W: Worker>(workers: Vec<W>, length: Duration, begin: impl FnOnce()) -> Result<Run> {
+/// The time in which requests count.
+#[derive(Debug, Clone, Copy)]
+struct Window {
+    start: Instant,
+    end: Instant,
+}
+
+impl Window {
+    /// Which part of a request lies within. One that takes seconds is under way when the counting begins, and another
+    /// when it ends: without their parts a slow server would seem slower than it is.
+    fn part(self, from: Instant, to: Instant) -> f64 {
+        let within = to.min(self.end).saturating_duration_since(from.max(self.start));
+        let all = to.saturating_duration_since(from);
+        if all.is_zero() { 0.0 } else { within.as_secs_f64() / all.as_secs_f64() }
+    }
+}
+
+/// Lets the workers work for so long. `mark` is called when the requests begin to count, and when they no longer do.
+pub(crate) async fn run<W: Worker>(workers: Vec<W>, length: Duration, mut mark: impl FnMut()) -> Result<Run> {
     let start = Instant::now() + WARM_UP;
-    let end = start + length;
+    let window = Window { start, end: start + length };
     let tasks: Vec<_> =
-        workers.into_iter().map(|worker| diracx_server::spawn(work(worker, start, end))).collect();
-    tokio::time::sleep_until(start.into()).await;
-    begin();
+        workers.into_iter().map(|worker| diracx_server::spawn(work(worker, window))).collect();
+    tokio::time::sleep_until(window.start.into()).await;
+    mark();
+    tokio::time::sleep_until(window.end.into()).await;
+    mark();
     let mut latencies = Vec::new();
+    let mut answered = 0.0;
     let mut failed: Option<(String, usize)> = None;
-    let mut last = start;
     for task in tasks {
         let done = task.await.map_err(|error| anyhow!("a worker panicked: {error}"))?;
         latencies.push(done.latencies);
-        last = last.max(done.end);
+        answered += done.answered;
         if let Some(problem) = done.failed {
             let (first, count) = failed.unwrap_or((problem, 0));
             failed = Some((first, count + 1));
         }
     }
-    Ok(Run { summary: Latencies::sum_up(latencies, last.saturating_duration_since(start)), failed })
+    Ok(Run { summary: Latencies::sum_up(latencies, answered, length), failed })
 }
 
+#[derive(Default)]
 struct Done {
     latencies: Latencies,
+    answered: f64,
     failed: Option<String>,
-    end: Instant,
 }
 
 /// A worker whose request fails stops: what comes after a failure measures nothing.
-async fn work<W: Worker>(mut worker: W, start: Instant, end: Instant) -> Done {
-    let mut latencies = Latencies::default();
+async fn work<W: Worker>(mut worker: W, window: Window) -> Done {
+    let mut done = Done::default();
     let mut before = Instant::now();
     loop {
-        let asked = worker.once().await;
-        let now = Instant::now();
-        match asked {
-            Ok(true) if before >= start => latencies.add(now - before),
-            Ok(true) => {}
-            Ok(false) => return Done { latencies, failed: None, end: now },
-            Err(error) => return Done { latencies, failed: Some(format!("{error:#}")), end: now },
+        if let Err(error) = worker.once().await {
+            return Done { failed: Some(format!("{error:#}")), ..done };
         }
-        if now >= end {
-            return Done { latencies, failed: None, end: now };
+        let now = Instant::now();
+        done.answered += window.part(before, now);
+        if before >= window.start {
+            done.latencies.add(now - before);
+        }
+        if now >= window.end {
+            return done;
         }
         before = now;
     }
@@ -83,36 +103,48 @@ mod tests {
 
     struct Counting {
         left: usize,
-        fails: bool,
     }
 
     impl Worker for Counting {
-        async fn once(&mut self) -> Result<bool> {
+        async fn once(&mut self) -> Result<()> {
             tokio::time::sleep(Duration::from_millis(1)).await;
-            if self.left == 0 && self.fails {
+            if self.left == 0 {
                 bail!("broken");
             }
-            self.left = self.left.saturating_sub(1);
-            Ok(self.left > 0)
+            self.left -= 1;
+            Ok(())
         }
-    }
-
-    fn counting(left: usize, fails: bool) -> Counting {
-        Counting { left, fails }
     }
 
     #[tokio::test]
     async fn failures_are_counted_and_the_first_is_told() {
-        let workers = vec![counting(usize::MAX, false), counting(0, true), counting(0, true)];
-        let run = run(workers, Duration::from_millis(20), || ()).await.unwrap();
+        let workers = [usize::MAX, 0, 0].map(|left| Counting { left });
+        let mut marks = 0;
+        let run = run(workers.into(), Duration::from_millis(20), || marks += 1).await.unwrap();
         assert_eq!(run.failed, Some(("broken".to_owned(), 2)));
-        assert!(run.summary.count > 0);
+        assert!(run.summary.answered > 0.0);
+        assert_eq!(marks, 2);
     }
 
     #[tokio::test]
     async fn requests_before_the_beginning_do_not_count() {
-        let run = run(vec![counting(5, false)], Duration::from_millis(20), || ()).await.unwrap();
-        assert_eq!(run.summary.count, 0);
-        assert!(run.failed.is_none());
+        let run = run(vec![Counting { left: 5 }], Duration::from_millis(20), || ()).await.unwrap();
+        assert_eq!((run.summary.answered, run.summary.p99), (0.0, Duration::ZERO));
+    }
+
+    #[test]
+    fn a_request_counts_by_the_part_of_it_that_lies_within() {
+        let zero = Instant::now();
+        let at = |millis| zero + Duration::from_millis(millis);
+        let window = Window { start: at(1000), end: at(3000) };
+        let check =
+            |from, to, expected| assert_eq!(window.part(at(from), at(to)), expected, "{from} to {to}");
+        check(1000, 1500, 1.0);
+        check(500, 1500, 0.5);
+        check(2900, 3300, 0.25);
+        check(0, 4000, 0.5);
+        check(0, 1000, 0.0);
+        check(3000, 3500, 0.0);
+        check(2000, 2000, 0.0);
     }
 }

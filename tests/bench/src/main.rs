@@ -14,22 +14,26 @@ mod report;
 mod requests;
 mod seed;
 mod server;
+mod stand_in;
 mod statement;
 mod statistics;
 mod tokens;
+mod uvicorn;
 mod workers;
 
 use std::{
+    collections::BTreeMap,
     path::{Path, PathBuf},
     process::ExitCode,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result, anyhow, ensure};
 use clap::Parser;
 use diracx_core::{Clock as _, SystemClock};
 
 use crate::{
+    diracx::Diracx,
     load::{CONNECTIONS, Run},
     place::{Backend, Place},
     record::{Recorder, Recording},
@@ -37,6 +41,8 @@ use crate::{
     requests::{Face, Jobs, MEASURES, Measure},
     seed::OWNER,
     server::{Server, log_in},
+    statistics::Figures,
+    uvicorn::Uvicorn,
     workers::{Grpc, Rest, Scene},
 };
 
@@ -70,11 +76,23 @@ struct Arguments {
     /// Do without the bare SQL
     #[arg(long)]
     no_sql: bool,
+    /// The virtual environment of DiracX's server, which is measured beside ours on MariaDB
+    #[arg(long, value_name = "DIR")]
+    beside_diracx: Option<PathBuf>,
 }
 
 impl Arguments {
     fn wants(&self, name: &str) -> bool {
         self.only.is_empty() || self.only.iter().any(|only| name.contains(only.as_str()))
+    }
+
+    /// In their order: DiracX's figures on MariaDB are wanted for the table of SQLite too.
+    fn backends(&self) -> Vec<Backend> {
+        let mut backends = self.backend.clone();
+        if self.beside_diracx.is_some() {
+            backends.sort_by_key(|backend| *backend != Backend::Mariadb);
+        }
+        backends
     }
 
     fn length(&self) -> Duration {
@@ -113,11 +131,15 @@ async fn run(arguments: &Arguments) -> Result<usize> {
         arguments.length().as_secs_f64(),
         arguments.jobs
     );
-    println!("DiracX's figures: {}", diracx::SOURCE);
+    println!("{}", diracx::legend(arguments.beside_diracx.is_some()));
     let mut failed = 0;
-    for backend in &arguments.backend {
-        let place = Place::make(*backend, directory.path(), &arguments.mysql).await?;
-        let measured = measure(arguments, &place, directory.path()).await;
+    let mut known = Known::new();
+    for backend in arguments.backends() {
+        let place = Place::make(backend, directory.path(), &arguments.mysql).await?;
+        let measured = tokio::select! {
+            measured = measure(arguments, &place, directory.path(), &mut known) => measured,
+            () = interruption() => Err(anyhow!("interrupted")),
+        };
         place.remove().await?;
         failed += measured.with_context(|| format!("on {}", backend.name()))?;
     }
@@ -127,8 +149,23 @@ async fn run(arguments: &Arguments) -> Result<usize> {
     Ok(failed)
 }
 
+/// When somebody wants us to stop. Then servers and schemas are still to be removed.
+async fn interruption() {
+    let interrupted = tokio::signal::ctrl_c();
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminate) => tokio::select! {
+            _ = interrupted => {}
+            _ = terminate.recv() => {}
+        },
+        Err(_) => drop(interrupted.await),
+    }
+}
+
+/// What DiracX's server came to in this run, by the request's name.
+type Known = BTreeMap<&'static str, Diracx>;
+
 /// Measures on one kind of database.
-async fn measure(arguments: &Arguments, place: &Place, directory: &Path) -> Result<usize> {
+async fn measure(arguments: &Arguments, place: &Place, directory: &Path, known: &mut Known) -> Result<usize> {
     let measures: Vec<&Measure> = MEASURES.iter().filter(|measure| arguments.wants(measure.name)).collect();
     let commands = arguments.wants("commands") && place.backend == Backend::Sqlite;
     if measures.is_empty() && !commands {
@@ -148,13 +185,19 @@ async fn measure(arguments: &Arguments, place: &Place, directory: &Path) -> Resu
 
     let program = arguments.programs.join("diracx-standalone");
     let server = Server::start(&program, place.data(), &place.environment()).await?;
-    let bench = Bench::new(arguments, place, server).await?;
+    let diracx = match &arguments.beside_diracx {
+        Some(environment) if place.backend == Backend::Mariadb => {
+            Some(Uvicorn::start(environment, place, &server.url()).await?)
+        }
+        _ => None,
+    };
+    let bench = Bench::new(arguments, place, server, diracx).await?;
     let mut failed = 0;
     if !measures.is_empty() {
         println!("{}", report::HEAD);
     }
     for (measure, recording) in measures.iter().zip(&recordings) {
-        failed += usize::from(!bench.row(measure, recording.as_ref()).await?);
+        failed += usize::from(!bench.row(measure, recording.as_ref(), known).await?);
     }
     if commands {
         let scene = commands::Scene {
@@ -169,18 +212,24 @@ async fn measure(arguments: &Arguments, place: &Place, directory: &Path) -> Resu
     Ok(failed)
 }
 
-/// A server that is ready to be measured.
+/// Servers that are ready to be measured.
 struct Bench<'a> {
     arguments: &'a Arguments,
     place: &'a Place,
     server: Server,
+    diracx: Option<Uvicorn>,
     database: Option<u32>,
     user: Scene,
     administrator: Scene,
 }
 
 impl<'a> Bench<'a> {
-    async fn new(arguments: &'a Arguments, place: &'a Place, server: Server) -> Result<Self> {
+    async fn new(
+        arguments: &'a Arguments,
+        place: &'a Place,
+        server: Server,
+        diracx: Option<Uvicorn>,
+    ) -> Result<Self> {
         let tokens = log_in(&server.url(), OWNER, "user").await?;
         let owned = seed::owned(arguments.jobs);
         ensure!(owned.len() >= 25, "too few jobs");
@@ -189,57 +238,88 @@ impl<'a> Bench<'a> {
         let tokens = log_in(&server.url(), "carol", "admin").await?;
         let administrator = Scene { tokens, ..user.clone() };
         let database = place.mysql_port().and_then(processes::listener);
-        Ok(Self { arguments, place, server, database, user, administrator })
+        Ok(Self { arguments, place, server, diracx, database, user, administrator })
     }
 
-    /// Measures and prints one row. Did every request succeed?
-    async fn row(&self, measure: &Measure, recording: Option<&Recording>) -> Result<bool> {
-        let mut before = (None, None);
-        let times = || {
-            let database = self.database.and_then(processes::cpu_time);
-            (processes::cpu_time(self.server.process()), database)
-        };
-        let run = self.load(measure, || before = times()).await?;
-        let after = times();
-        if let Some((problem, count)) = &run.failed {
-            println!("| {} | failed for {count} of {CONNECTIONS} clients: {problem} |", measure.name);
-            return Ok(false);
+    /// Measures and prints one row. Did every request to ours succeed?
+    ///
+    /// DiracX comes first, so that its tables are never fuller than ours.
+    async fn row(&self, measure: &Measure, recording: Option<&Recording>, known: &mut Known) -> Result<bool> {
+        if let Some(diracx) = self.diracx.as_ref().filter(|_| measure.face == Face::Rest) {
+            let figures = self.figures(measure, &diracx.addresses, || diracx.cpu_time()).await;
+            let figures = figures.and_then(|figures| figures.map_err(|problem| anyhow!(problem)));
+            let figures = figures.map_or_else(
+                |problem| {
+                    eprintln!("DiracX cannot serve {}: {problem:#}", measure.name);
+                    Diracx::Failed
+                },
+                Diracx::Measured,
+            );
+            known.insert(measure.name, figures);
         }
-        let used = |before: Option<Duration>, after: Option<Duration>| Some(after?.saturating_sub(before?));
+        let cpu = || processes::cpu_time(self.server.process());
+        let ours = match self.figures(measure, std::slice::from_ref(&self.server.address), cpu).await? {
+            Ok(ours) => ours,
+            Err(problem) => {
+                println!("| {} | failed: {problem} |", measure.name);
+                return Ok(false);
+            }
+        };
         let bare = match recording {
             Some(recording) => self.bare(measure, recording).await?,
             None => None,
         };
+        let diracx = known.get(measure.name).cloned();
         let row = Row {
             name: measure.name,
-            ours: run.summary,
-            server_cpu: used(before.0, after.0),
-            database_cpu: used(before.1, after.1),
+            ours,
             bare,
-            diracx: diracx::reference(measure.name),
+            diracx: diracx.unwrap_or_else(|| diracx::constant(measure.name)),
+            targets: diracx::targets(measure.name),
         };
         println!("{}", row.line());
         Ok(true)
     }
 
-    async fn load(&self, measure: &Measure, begin: impl FnOnce()) -> Result<Run> {
+    /// What the server at these addresses comes to, or why its requests failed. `cpu` tells the processor time that
+    /// it has used.
+    async fn figures(
+        &self,
+        measure: &Measure,
+        addresses: &[String],
+        cpu: impl Fn() -> Option<Duration>,
+    ) -> Result<Result<Figures, String>> {
+        let mut used = Vec::new();
+        let mark = || used.push((cpu(), self.database.and_then(processes::cpu_time)));
+        let run = self.load(measure, addresses, mark).await?;
+        if let Some((problem, count)) = run.failed {
+            return Ok(Err(format!("for {count} of {CONNECTIONS} clients: {problem}")));
+        }
+        let [before, after] = used[..] else { return Err(anyhow!("the run had no end")) };
+        let used = |before: Option<Duration>, after: Option<Duration>| Some(after?.saturating_sub(before?));
+        Ok(Ok(run.summary.figures(used(before.0, after.0), used(before.1, after.1))))
+    }
+
+    /// The connections are dealt out evenly.
+    async fn load(&self, measure: &Measure, addresses: &[String], mark: impl FnMut()) -> Result<Run> {
         let scene = if measure.ask.as_administrator() { &self.administrator } else { &self.user };
+        let scenes = addresses.iter().cycle().take(CONNECTIONS);
+        let scenes = scenes.map(|address| Scene { address: address.clone(), ..scene.clone() });
         match measure.face {
             Face::Rest => {
                 let mut workers = Vec::new();
-                for _ in 0..CONNECTIONS {
-                    let mut scene = scene.clone();
+                for mut scene in scenes {
                     if measure.ask == requests::Ask::Refresh {
                         // A refresh token is good once, so everybody needs a chain of their own.
                         scene.tokens = log_in(&self.server.url(), OWNER, "user").await?;
                     }
                     workers.push(Rest::new(scene, measure.ask).await?);
                 }
-                load::run(workers, self.arguments.length(), begin).await
+                load::run(workers, self.arguments.length(), mark).await
             }
             Face::Grpc => {
-                let workers = (0..CONNECTIONS).map(|_| Grpc::new(scene.clone(), measure.ask));
-                load::run(workers.collect::<Result<_>>()?, self.arguments.length(), begin).await
+                let workers = scenes.map(|scene| Grpc::new(scene, measure.ask));
+                load::run(workers.collect::<Result<_>>()?, self.arguments.length(), mark).await
             }
         }
     }

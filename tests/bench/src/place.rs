@@ -6,8 +6,16 @@ use anyhow::{Context as _, Result};
 use diracx_db::DbUrl;
 use mysql_async::prelude::Queryable as _;
 
-/// The databases that the standalone is told of, by the end of the setting's name.
-const DATABASES: &[&str] = &["AUTHDB", "JOBDB", "JOBLOGGINGDB", "TASKQUEUEDB", "SANDBOXMETADATADB"];
+/// The databases that a server is told of, by the end of the setting's name.
+const DATABASES: &[&str] = &[
+    "AUTHDB",
+    "JOBDB",
+    "JOBLOGGINGDB",
+    "TASKQUEUEDB",
+    "SANDBOXMETADATADB",
+    "PILOTAGENTSDB",
+    "RESOURCESTATUSDB",
+];
 
 /// Which kind of database serves a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -72,7 +80,7 @@ impl Place {
         &self.data
     }
 
-    /// What the standalone is told, besides its data directory.
+    /// What a server is told of them.
     pub(crate) fn environment(&self) -> Vec<(String, String)> {
         let mut environment =
             vec![("DIRACX_SERVICE_JOBS_MAX_JOBS_PER_SUBMISSION".to_owned(), "1000".to_owned())];

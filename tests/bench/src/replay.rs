@@ -46,7 +46,6 @@ pub(crate) async fn run(
     }
     let mut run = load::run(all, length, || ()).await?;
     if grouped {
-        run.summary.count *= CONNECTIONS;
         #[expect(clippy::cast_precision_loss, reason = "it is eight")]
         {
             run.summary.per_second *= CONNECTIONS as f64;
@@ -172,17 +171,15 @@ impl Replay {
 }
 
 impl Worker for Replay {
-    async fn once(&mut self) -> Result<bool> {
+    async fn once(&mut self) -> Result<()> {
         if !self.grouped {
-            self.request().await?;
-            return Ok(true);
+            return self.request().await;
         }
         self.say("BEGIN IMMEDIATE").await?;
         for _ in 0..CONNECTIONS {
             self.request().await?;
         }
-        self.say("COMMIT").await?;
-        Ok(true)
+        self.say("COMMIT").await
     }
 }
 

@@ -2,92 +2,120 @@
 
 use std::time::Duration;
 
-use crate::{diracx::Reference, statistics::Summary};
+use crate::{
+    diracx::{Diracx, Targets, wants_opensearch},
+    statistics::Figures,
+};
 
 /// A row.
 pub(crate) struct Row {
     /// What was asked.
     pub(crate) name: &'static str,
     /// What came of it.
-    pub(crate) ours: Summary,
-    /// Processor time of the server for all requests.
-    pub(crate) server_cpu: Option<Duration>,
-    /// Processor time of the database server for all requests.
-    pub(crate) database_cpu: Option<Duration>,
+    pub(crate) ours: Figures,
     /// The statements by themselves, per second; none if there are none, or they cannot be replayed.
     pub(crate) bare: Option<f64>,
     /// What DiracX does.
-    pub(crate) diracx: Option<Reference>,
+    pub(crate) diracx: Diracx,
+    /// What we aim at.
+    pub(crate) targets: Option<Targets>,
 }
 
 impl Row {
-    fn per_request(&self, cpu: Option<Duration>) -> Option<f64> {
-        #[expect(clippy::cast_precision_loss, reason = "counts of requests are far from 2^53")]
-        cpu.filter(|_| self.ours.count > 0).map(|cpu| cpu.as_secs_f64() * 1e3 / self.ours.count as f64)
-    }
-
     /// How many times faster the bare SQL is.
     fn of_sql(&self) -> Option<f64> {
         self.bare.filter(|_| self.ours.per_second > 0.0).map(|bare| bare / self.ours.per_second)
     }
 
+    /// How many times as many requests as DiracX.
+    fn times(&self) -> Option<f64> {
+        let diracx = self.diracx.figures()?.per_second;
+        (diracx > 0.0).then(|| self.ours.per_second / diracx)
+    }
+
     /// Which targets are missed, and by how much; empty if all are met.
-    fn missed(&self, diracx: &Reference) -> Vec<String> {
+    fn missed(&self, targets: &Targets) -> Vec<String> {
         let mut missed = Vec::new();
-        let times = self.ours.per_second / diracx.per_second;
-        if times < diracx.times {
-            missed.push(format!("{times:.1} × of {} ×", diracx.times));
-        }
-        if let (Some(target), Some(cpu)) = (diracx.cpu_times, self.per_request(self.server_cpu))
-            && cpu * target > diracx.cpu
+        if let Some(times) = self.times()
+            && times < targets.times
         {
-            missed.push(format!("CPU 1/{:.0} of 1/{target}", diracx.cpu / cpu));
+            missed.push(format!("{times:.1} × of {} ×", targets.times));
         }
-        if let (Some(target), Some(ratio)) = (diracx.of_sql, self.of_sql())
+        let diracx = self.diracx.figures();
+        if let (Some(target), Some(cpu), Some(theirs)) =
+            (targets.cpu_times, self.ours.server_cpu, diracx.and_then(|diracx| diracx.server_cpu))
+            && cpu * target > theirs
+        {
+            missed.push(format!("CPU 1/{:.0} of 1/{target}", theirs / cpu));
+        }
+        if let (Some(target), Some(ratio)) = (targets.of_sql, self.of_sql())
             && ratio > target
         {
             missed.push(format!("{ratio:.1} × the SQL of {target} ×"));
         }
-        if diracx.lower_p99 && millis(self.ours.p99) >= diracx.p99 {
-            missed.push(format!("p99 {:.0} ms of {:.0} ms", millis(self.ours.p99), diracx.p99));
+        if let Some(diracx) = diracx.filter(|diracx| targets.lower_p99 && self.ours.p99 >= diracx.p99) {
+            missed.push(format!("p99 {:.0} ms of {:.0} ms", self.ours.p99, diracx.p99));
         }
         missed
     }
 
+    fn verdict(&self) -> String {
+        match &self.targets {
+            Some(targets) if self.diracx.figures().is_some() => {
+                let missed = self.missed(targets);
+                if missed.is_empty() { "met".to_owned() } else { format!("missed: {}", missed.join("; ")) }
+            }
+            _ => "-".to_owned(),
+        }
+    }
+
+    /// DiracX's part of the row, with the marks of the legend.
+    fn theirs(&self) -> String {
+        let mark = match &self.diracx {
+            Diracx::Measured(_) if wants_opensearch(self.name) => " ¹",
+            Diracx::Measured(_) => "",
+            Diracx::Constant(_) => " °",
+            Diracx::Failed => return "failed | - | -".to_owned(),
+            Diracx::Unknown => return "- | - | -".to_owned(),
+        };
+        self.diracx.figures().map_or_else(String::new, |figures| {
+            let (p50, p99) = (number(figures.p50), number(figures.p99));
+            format!("{}{mark} | {p50} / {p99} | {}", number(figures.per_second), cpu(figures))
+        })
+    }
+
     /// The row as Markdown.
     pub(crate) fn line(&self) -> String {
-        let or_none = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), number);
-        let (reference, times, verdict) = match &self.diracx {
-            None => ("-".to_owned(), "-".to_owned(), "-".to_owned()),
-            Some(diracx) => {
-                let missed = self.missed(diracx);
-                let verdict = if missed.is_empty() {
-                    "met".to_owned()
-                } else {
-                    format!("missed: {}", missed.join("; "))
-                };
-                let times = self.ours.per_second / diracx.per_second;
-                (number(diracx.per_second), format!("{times:.1}"), verdict)
-            }
-        };
+        let ratio = |value: Option<f64>| value.map_or_else(|| "-".to_owned(), |value| format!("{value:.1}"));
         format!(
-            "| {} | {} | {} | {} | {} / {} | {} | {} | {reference} | {times} | {verdict} |",
+            "| {} | {} | {} / {} | {} | {} | {} | {} | {} | {} |",
             self.name,
             number(self.ours.per_second),
-            number(millis(self.ours.p50)),
-            number(millis(self.ours.p99)),
-            or_none(self.per_request(self.server_cpu)),
-            or_none(self.per_request(self.database_cpu)),
+            number(self.ours.p50),
+            number(self.ours.p99),
+            cpu(&self.ours),
             or_none(self.bare),
-            self.of_sql().map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.1}")),
+            ratio(self.of_sql()),
+            self.theirs(),
+            ratio(self.times()),
+            self.verdict(),
         )
     }
 }
 
 /// What stands above the rows.
-pub(crate) const HEAD: &str = "| request | req/s | p50 ms | p99 ms | CPU ms per request: server / database | \
-     bare SQL per s | × slower than it | DiracX req/s | × DiracX | targets |\n\
-     |---|---|---|---|---|---|---|---|---|---|";
+pub(crate) const HEAD: &str = "| request | req/s | p50 / p99 ms | CPU ms per request: server / database | \
+     bare SQL per s | × slower than it | DiracX req/s | its p50 / p99 ms | its CPU ms: server / database | \
+     × DiracX | targets |\n\
+     |---|---|---|---|---|---|---|---|---|---|---|";
+
+fn or_none(value: Option<f64>) -> String {
+    value.map_or_else(|| "-".to_owned(), number)
+}
+
+fn cpu(figures: &Figures) -> String {
+    format!("{} / {}", or_none(figures.server_cpu), or_none(figures.database_cpu))
+}
 
 pub(crate) fn millis(duration: Duration) -> f64 {
     duration.as_secs_f64() * 1e3
@@ -117,47 +145,58 @@ pub(crate) fn number(value: f64) -> String {
 mod tests {
     use super::*;
 
-    fn row(per_second: f64, cpu_ms: u64, bare: Option<f64>, diracx: Reference) -> Row {
-        let ours = Summary {
-            count: 1000,
-            per_second,
-            p50: Duration::from_millis(1),
-            p99: Duration::from_millis(20),
-        };
-        let server_cpu = Some(Duration::from_millis(cpu_ms));
-        Row { name: "x", ours, server_cpu, database_cpu: None, bare, diracx: Some(diracx) }
+    fn figures(per_second: f64, p99: f64, server_cpu: f64) -> Figures {
+        Figures { per_second, p50: 1.0, p99, server_cpu: Some(server_cpu), database_cpu: None }
     }
 
-    fn reference() -> Reference {
-        Reference {
-            per_second: 100.0,
-            p50: 10.0,
-            p99: 30.0,
-            cpu: 4.0,
-            times: 15.0,
-            cpu_times: Some(40.0),
-            lower_p99: true,
-            of_sql: Some(2.0),
+    fn row(per_second: f64, server_cpu: f64, bare: Option<f64>) -> Row {
+        let targets = Targets { times: 15.0, cpu_times: Some(40.0), lower_p99: true, of_sql: Some(2.0) };
+        Row {
+            name: "x",
+            ours: figures(per_second, 20.0, server_cpu),
+            bare,
+            diracx: Diracx::Measured(figures(100.0, 30.0, 4.0)),
+            targets: Some(targets),
         }
     }
 
-    fn check(row: &Row, expected: &[&str]) {
-        assert_eq!(row.missed(&row.diracx.unwrap()), expected);
+    fn check(row: &Row, expected: &str) {
+        assert_eq!(row.verdict(), expected);
     }
 
     #[test]
     fn a_target_is_met_or_missed_each_by_itself() {
-        check(&row(1500.0, 100, Some(3000.0), reference()), &[]);
-        check(&row(1499.0, 100, Some(2000.0), reference()), &["15.0 × of 15 ×"]);
-        check(&row(1500.0, 200, Some(3000.0), reference()), &["CPU 1/20 of 1/40"]);
-        check(&row(1500.0, 100, Some(4500.0), reference()), &["3.0 × the SQL of 2 ×"]);
-        check(&row(1500.0, 100, None, Reference { p99: 20.0, ..reference() }), &["p99 20 ms of 20 ms"]);
+        check(&row(1500.0, 0.1, Some(3000.0)), "met");
+        check(&row(1499.0, 0.1, Some(2000.0)), "missed: 15.0 × of 15 ×");
+        check(&row(1500.0, 0.2, Some(3000.0)), "missed: CPU 1/20 of 1/40");
+        check(&row(1500.0, 0.1, Some(4500.0)), "missed: 3.0 × the SQL of 2 ×");
+        let diracx = Diracx::Measured(figures(100.0, 20.0, 4.0));
+        check(&Row { diracx, ..row(1500.0, 0.1, None) }, "missed: p99 20 ms of 20 ms");
     }
 
     #[test]
-    fn a_row_without_a_reference_judges_nothing() {
-        let row = Row { diracx: None, ..row(1234.5, 30, Some(2469.0), reference()) };
-        assert_eq!(row.line(), "| x | 1,234 | 1.00 | 20.0 | 0.030 / - | 2,469 | 2.0 | - | - | - |");
+    fn what_was_measured_here_is_told_from_constants() {
+        let line = |name, diracx| Row { name, diracx, ..row(1500.0, 0.1, None) }.line();
+        let ours = "1,500 | 1.00 / 20.0 | 0.10 / - | - | -";
+        let figures = figures(100.0, 30.0, 4.0);
+        let theirs = "1.00 / 30.0 | 4.00 / - | 15.0 | met";
+        let measured = Diracx::Measured(figures.clone());
+        assert_eq!(line("x", measured.clone()), format!("| x | {ours} | 100 | {theirs} |"));
+        assert_eq!(line("status-1", measured), format!("| status-1 | {ours} | 100 ¹ | {theirs} |"));
+        let constant = Diracx::Constant(figures);
+        assert_eq!(line("status-1", constant), format!("| status-1 | {ours} | 100 ° | {theirs} |"));
+        assert_eq!(line("x", Diracx::Failed), format!("| x | {ours} | failed | - | - | - | - |"));
+        assert_eq!(line("x", Diracx::Unknown), format!("| x | {ours} | - | - | - | - | - |"));
+    }
+
+    #[test]
+    fn every_row_is_as_wide_as_the_head() {
+        let columns = |line: &str| line.matches('|').count();
+        let rows = [Diracx::Failed, Diracx::Unknown, Diracx::Measured(figures(1.0, 1.0, 1.0))];
+        for diracx in rows {
+            let row = Row { diracx, ..row(1.0, 1.0, None) };
+            assert!(HEAD.lines().all(|line| columns(line) == columns(&row.line())), "{}", row.line());
+        }
     }
 
     #[test]

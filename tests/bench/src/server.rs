@@ -13,6 +13,9 @@ use serde_json::Value;
 /// How long the server may take until it answers.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// Where both servers say whether they are ready.
+pub(crate) const READY: &str = "/api/health/ready";
+
 /// The client that logs in.
 pub(crate) const CLIENT: &str = "myDIRACClientID";
 
@@ -39,21 +42,11 @@ impl Server {
             .spawn()
             .with_context(|| format!("cannot start {}", program.display()))?;
         let mut server = Self { child, address };
-        server.wait_until_ready().await?;
+        let base = server.url();
+        wait_until_ready(&mut server.child, &base, PATIENCE)
+            .await
+            .context("the standalone does not start")?;
         Ok(server)
-    }
-
-    async fn wait_until_ready(&mut self) -> Result<()> {
-        let url = format!("{}/api/health/ready", self.url());
-        let deadline = Instant::now() + PATIENCE;
-        while !http::send("GET", &url, &[], None).await.is_ok_and(|answer| answer.status == 200) {
-            if let Some(status) = self.child.try_wait()? {
-                bail!("the standalone ended with {status}");
-            }
-            ensure!(Instant::now() < deadline, "the standalone does not become ready");
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-        Ok(())
     }
 
     /// Where it is.
@@ -74,7 +67,22 @@ impl Drop for Server {
     }
 }
 
-fn free_port() -> Result<u16> {
+/// Waits until the program says at its address that it is ready.
+pub(crate) async fn wait_until_ready(program: &mut Child, base: &str, patience: Duration) -> Result<()> {
+    let url = format!("{base}{READY}");
+    let deadline = Instant::now() + patience;
+    while !http::send("GET", &url, &[], None).await.is_ok_and(|answer| answer.status == 200) {
+        if let Some(status) = program.try_wait()? {
+            bail!("it ended with {status}");
+        }
+        ensure!(Instant::now() < deadline, "it is not ready after {} s", patience.as_secs());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    Ok(())
+}
+
+/// A port that was free a moment ago.
+pub(crate) fn free_port() -> Result<u16> {
     Ok(std::net::TcpListener::bind(("127.0.0.1", 0)).context("no free port")?.local_addr()?.port())
 }
 

@@ -44,6 +44,7 @@ impl Rest {
     /// Connects, and asks what has to be known first.
     pub(crate) async fn new(scene: Scene, ask: Ask) -> Result<Self> {
         let mut connection = Connection::open(&scene.address).await?;
+        connection.until_ready().await?;
         let authorization = format!("Bearer {}", scene.tokens.access);
         let auth = ("Authorization", authorization.as_str());
         let json = ("Content-Type", "application/json");
@@ -56,12 +57,9 @@ impl Rest {
             Ask::Userinfo => (Some(request("GET", "/api/auth/userinfo", &[auth], "")), 200),
             Ask::Config => (Some(config(&[])), 200),
             Ask::UnchangedConfig => {
-                // Asked over another connection, because this one does not keep headers.
-                let url = format!("http://{}/api/config/", scene.address);
-                let headers = [("authorization".to_owned(), authorization.clone())];
-                let answer = diracx_tests::http::send("GET", &url, &headers, None).await?;
-                let etag = answer.header("etag").context("a configuration without ETag")?;
-                (Some(config(&[("If-None-Match", &etag)])), 304)
+                connection.ask(&config(&[])).await?;
+                let etag = connection.header("etag").context("a configuration without ETag")?;
+                (Some(config(&[("If-None-Match", etag)])), 304)
             }
             Ask::Search => (Some(search(1, &search_body())), 206),
             Ask::LastPage => (Some(search((scene.filled / 100).max(1), "{}")), 206),
@@ -113,7 +111,7 @@ impl Rest {
 }
 
 impl Worker for Rest {
-    async fn once(&mut self) -> Result<bool> {
+    async fn once(&mut self) -> Result<()> {
         let next = if self.fixed.is_some() { None } else { Some(self.next()) };
         let request = next.as_ref().or(self.fixed.as_ref()).context("nothing to ask")?;
         let (status, body) = self.connection.ask(request).await?;
@@ -128,7 +126,7 @@ impl Worker for Rest {
             let next = tokens["refresh_token"].as_str().context("no token")?;
             next.clone_into(&mut self.scene.tokens.refresh);
         }
-        Ok(true)
+        Ok(())
     }
 }
 
@@ -157,7 +155,7 @@ impl Grpc {
 }
 
 impl Worker for Grpc {
-    async fn once(&mut self) -> Result<bool> {
+    async fn once(&mut self) -> Result<()> {
         match self.ask {
             Ask::Submit(count) => {
                 let jdls = vec![seed::JDL.to_owned(); count];
@@ -195,7 +193,7 @@ impl Worker for Grpc {
                 anyhow::bail!("{:?} is not asked over gRPC", self.ask)
             }
         }
-        Ok(true)
+        Ok(())
     }
 }
 
