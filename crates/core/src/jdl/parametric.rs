@@ -80,7 +80,7 @@ pub(super) fn expand(attributes: &Attributes, length: usize) -> Result<Vec<Strin
     // a parametric description is submitted alone
     let too_long = |problem: Problem| JdlError::refused(0, problem.into());
     if !attributes.contains(VECTOR) {
-        return Ok(vec![attributes.print().map_err(too_long)?]);
+        return Ok(vec![attributes.print("").map_err(too_long)?.0]);
     }
     let mut series = Vec::new();
     for (suffix, group) in groups(attributes, length)?.iter() {
@@ -109,7 +109,7 @@ pub(super) fn expand(attributes: &Attributes, length: usize) -> Result<Vec<Strin
                 }
             }
             job.set_written("ParameterNumber", k.to_string());
-            job.print()
+            job.print("").map(|(text, _)| text)
         })
         .collect::<Result<_, _>>()
         .map_err(too_long)

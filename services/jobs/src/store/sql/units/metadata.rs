@@ -30,7 +30,7 @@ impl MetadataStore for Store {
         now: DateTime<Utc>,
     ) -> Result<BTreeSet<JobId>> {
         let patches = Arc::new(patches);
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let patches = Arc::clone(&patches);
                 async move { patch(tx, &patches, now).await }.boxed()
@@ -45,7 +45,7 @@ impl MetadataStore for Store {
         names: BTreeSet<String>,
     ) -> Result<BTreeMap<JobId, Parameters>> {
         let asked = Arc::new((jobs, names));
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let asked = Arc::clone(&asked);
                 async move {

@@ -22,7 +22,7 @@ use crate::{
 impl SubmissionStore for Store {
     async fn submit(&self, deadline: Deadline, submission: Submission) -> Result<Made> {
         let prepared = Arc::new(job::Prepared::new(submission));
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let prepared = Arc::clone(&prepared);
                 async move { submit(tx, &prepared).await }.boxed()
