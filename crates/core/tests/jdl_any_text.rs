@@ -76,9 +76,10 @@ proptest! {
     #[test]
     fn what_is_stored_can_be_submitted_again(text in plain_job()) {
         let context = context();
-        let first = expand(&[text], &context).unwrap()[0].finish(JobId(7)).unwrap();
-        for stored in [&first.jdl, &first.manifest_jdl] {
-            let again = expand(std::slice::from_ref(stored), &context).unwrap()[0].finish(JobId(7)).unwrap();
+        let job = expand(&[text], &context).unwrap().remove(0);
+        let first = job.finish(JobId(7)).unwrap();
+        for stored in [first.jdl.clone(), job.manifest_jdl(JobId(7)).unwrap()] {
+            let again = expand(&[stored], &context).unwrap()[0].finish(JobId(7)).unwrap();
             prop_assert_eq!(&again.jdl, &first.jdl);
             prop_assert_eq!(&again.attributes, &first.attributes);
         }

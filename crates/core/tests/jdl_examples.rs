@@ -102,7 +102,7 @@ impl From<Context> for SubmissionContext {
     }
 }
 
-type Job = (String, bool, FinishedJob);
+type Job = (String, bool, String, FinishedJob);
 
 fn submit(input: &Input, context: &SubmissionContext) -> Result<Vec<Job>, JdlError> {
     let texts = match input {
@@ -111,7 +111,8 @@ fn submit(input: &Input, context: &SubmissionContext) -> Result<Vec<Job>, JdlErr
     };
     let jobs = expand(&texts, context)?;
     let finish = |(job, id): (&diracx_core::jdl::JobDescription, i64)| {
-        Ok((job.original_jdl.clone(), job.parametric, job.finish(JobId(id))?))
+        let id = JobId(id);
+        Ok((job.original_jdl.clone(), job.parametric, job.manifest_jdl(id)?, job.finish(id)?))
     };
     jobs.iter().zip(1..).map(finish).collect()
 }
@@ -148,12 +149,12 @@ fn same_jobs(expected: &[Expanded], jobs: &[Job]) -> Result<(), String> {
     if jobs.len() != expected.len() {
         return Err(format!("{} jobs instead of {}", jobs.len(), expected.len()));
     }
-    for (expected, (original, parametric, job)) in expected.iter().zip(jobs) {
+    for (expected, (original, parametric, manifest, job)) in expected.iter().zip(jobs) {
         let differ =
             |what: &str, left: &str, right: &str| format!("{what}\nexpected {left}\ngot      {right}");
         for (what, left, right) in [
             ("original_jdl", &expected.original_jdl, original),
-            ("manifest_jdl", &expected.manifest_jdl, &job.manifest_jdl),
+            ("manifest_jdl", &expected.manifest_jdl, manifest),
             ("jdl", &expected.jdl, &job.jdl),
         ] {
             if left != right {

@@ -7,6 +7,7 @@ pub mod search;
 pub mod sqlite;
 pub mod statement;
 pub mod time;
+pub mod together;
 pub mod unit;
 pub mod url;
 
@@ -14,5 +15,6 @@ pub use error::{DbError, DbResult, UnitError};
 pub use migrate::{Migrations, migrate};
 pub use statement::Bind;
 pub use time::UtcTime;
+pub use together::Together;
 pub use unit::{DbIndex, Deadline};
 pub use url::{DbKind, DbUrl, DbUrls};

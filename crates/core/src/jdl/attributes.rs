@@ -60,35 +60,45 @@ impl Attributes {
         self.set_written(name, format!("\"{text}\""));
     }
 
-    /// The attributes as JDL, sorted by name.
-    pub(super) fn print(&self) -> Result<String, Problem> {
+    /// The attributes as JDL, sorted by name, and where in it the value of `marked` begins.
+    pub(super) fn print(&self, marked: &str) -> Result<(String, Option<usize>), Problem> {
         let sorted: BTreeMap<_, _> = self.iter().collect();
-        let mut lines = Vec::with_capacity(sorted.len());
-        let mut length = 0;
-        for (name, value) in sorted {
-            let line = match value {
-                Attribute::Text(written) if written.starts_with('{') => print_list(name, written),
-                Attribute::Text(written) => format!("    {name} = {written};"),
+        let mut out = String::from("[ \n");
+        let mut mark = None;
+        for (i, (name, value)) in sorted.into_iter().enumerate() {
+            for part in [if i == 0 { "    " } else { "\n    " }, name, " = "] {
+                out.push_str(part);
+            }
+            if name == marked {
+                mark = Some(out.len());
+            }
+            match value {
+                Attribute::Text(written) if written.starts_with('{') => print_list(&mut out, written),
+                Attribute::Text(written) => out.push_str(written),
                 Attribute::Record(inner) => {
-                    let inner = inner.print()?.replace('\n', "\n        ");
-                    format!("    {name} = \n        {inner};")
+                    out.push_str("\n        ");
+                    out.push_str(&inner.print("")?.0.replace('\n', "\n        "));
                 }
-            };
-            length += line.len();
-            if length > MAX_TEXT_BYTES {
+            }
+            out.push(';');
+            if out.len() > MAX_TEXT_BYTES {
                 return Err(Problem::TooLong);
             }
-            lines.push(line);
         }
-        Ok(format!("[ \n{}\n]", lines.join("\n")))
+        out.push_str("\n]");
+        Ok((out, mark))
     }
 }
 
-fn print_list(name: &str, written: &str) -> String {
+fn print_list(out: &mut String, written: &str) {
     let inside = written.strip_prefix('{').unwrap_or(written);
     let inside = inside.strip_suffix(|_: char| true).unwrap_or(inside);
-    let items: Vec<&str> = inside.split(',').map(number::strip).collect();
-    format!("    {name} = \n        {{\n            {}\n        }};", items.join(",\n            "))
+    out.push_str("\n        {");
+    for (i, item) in inside.split(',').map(number::strip).enumerate() {
+        out.push_str(if i == 0 { "\n            " } else { ",\n            " });
+        out.push_str(item);
+    }
+    out.push_str("\n        }");
 }
 
 impl Attribute {

@@ -1,6 +1,6 @@
 //! One job of a submission: checked, completed with what the VO sets, and finished with its number.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, ops::Range};
 
 use crate::JobId;
 
@@ -26,6 +26,14 @@ pub struct JobDescription {
     pub original_jdl: String,
     /// Whether it is one of a parametric series.
     pub parametric: bool,
+    parts: Parts,
+    /// The job with the longest number there is, if the number stands in one place only: most jobs are printed once.
+    printed: Option<Printed>,
+}
+
+/// What a job is made of.
+#[derive(Debug, Clone)]
+struct Parts {
     manifest: Manifest,
     /// What the VO and the submitter decide, in place of what the text may say.
     imposed: Vec<(&'static str, String)>,
@@ -35,11 +43,17 @@ pub struct JobDescription {
     user_priority: i32,
 }
 
+/// A job with a number in its text.
+#[derive(Debug, Clone)]
+struct Printed {
+    job: FinishedJob,
+    /// Where in the text the number stands.
+    number: Range<usize>,
+}
+
 /// A job with its number, as it is stored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FinishedJob {
-    /// The manifest: the options in their order, with owner, defaults and number.
-    pub manifest_jdl: String,
     /// The description that matchers and pilots read, sorted by attribute.
     pub jdl: String,
     /// What goes into columns of the job.
@@ -133,9 +147,7 @@ impl JobDescription {
             return Err(located(Problem::WrongVirtualOrganization, "VirtualOrganization"));
         }
         let quoted = |text: &str| format!("\"{text}\"");
-        let description = Self {
-            original_jdl,
-            parametric,
+        let parts = Parts {
             imposed: vec![
                 ("Owner", quoted(&context.owner)),
                 ("OwnerGroup", quoted(&context.owner_group)),
@@ -150,8 +162,8 @@ impl JobDescription {
             manifest,
         };
         // with the longest number the database has, so that finishing with the real one does not fail
-        description.finished(JobId(i64::from(u32::MAX)))?;
-        Ok(description)
+        let printed = parts.print(JobId(i64::from(u32::MAX)))?;
+        Ok(Self { original_jdl, parametric, parts, printed })
     }
 
     /// What it takes of the bytes of its call.
@@ -161,7 +173,7 @@ impl JobDescription {
 
     /// The files and sandboxes that the job reads, as they are named. What is no list of names is none.
     pub fn input_sandbox(&self) -> Vec<String> {
-        let text = self.manifest.text("InputSandbox").ok().flatten().unwrap_or_default();
+        let text = self.parts.manifest.text("InputSandbox").ok().flatten().unwrap_or_default();
         pieces(text).map(str::to_owned).collect()
     }
 
@@ -170,17 +182,54 @@ impl JobDescription {
     /// # Errors
     /// Only if the number itself makes two input files the same.
     pub fn finish(&self, id: JobId) -> Result<FinishedJob, JdlError> {
-        self.finished(id).map_err(|located| JdlError::refused(0, located))
+        match &self.printed {
+            Some(printed) => Ok(printed.with(id)),
+            None => {
+                self.parts.finish(id).map(|(job, _)| job).map_err(|located| JdlError::refused(0, located))
+            }
+        }
     }
 
-    fn finished(&self, id: JobId) -> Result<FinishedJob, Located> {
-        let id = id.to_string();
-        let mut manifest = self.manifest.clone();
-        manifest.set("JobID", &*id);
-        let manifest_jdl = manifest.print()?;
+    /// The manifest with its number: the options in their order, with owner and defaults.
+    ///
+    /// # Errors
+    /// It is too long.
+    pub fn manifest_jdl(&self, id: JobId) -> Result<String, JdlError> {
+        let mut manifest = self.parts.manifest.clone();
+        manifest.set("JobID", id.to_string());
+        manifest.print().map_err(|problem| JdlError::refused(0, problem.into()))
+    }
+}
 
+impl Printed {
+    /// The same job with another number.
+    fn with(&self, id: JobId) -> FinishedJob {
+        let FinishedJob { jdl, attributes, input_data } = &self.job;
+        let Range { start, end } = self.number;
+        FinishedJob {
+            jdl: [&jdl[..start], &id.to_string(), &jdl[end..]].concat(),
+            attributes: attributes.clone(),
+            input_data: input_data.clone(),
+        }
+    }
+}
+
+/// The option that holds the job's number.
+const JOB_ID: &str = "JobID";
+
+impl Parts {
+    /// The job with this number; nothing if the number stands in other places than its option.
+    fn print(&self, id: JobId) -> Result<Option<Printed>, Located> {
+        let (job, number) = self.finish(id)?;
+        Ok(number.map(|number| Printed { job, number }))
+    }
+
+    /// The job with its number, and where in the text that stands if it is in one place only.
+    fn finish(&self, id: JobId) -> Result<(FinishedJob, Option<Range<usize>>), Located> {
+        let id = id.to_string();
         let mut job = Attributes::default();
-        numbered(&manifest, &id, &mut job)?;
+        let spread = numbered(&self.manifest, &id, &mut job)?;
+        job.set_written(JOB_ID, &*id);
         let located = |problem, key| Located { problem, at: self.manifest.position(key) };
         let text = |key: &str| match (job.contains(key), self.manifest.get(key)) {
             (true, Some(node)) => {
@@ -224,24 +273,32 @@ impl JobDescription {
             }
         }
         job.set("JobRequirements", Attribute::Record(self.requirements.clone()));
-        Ok(FinishedJob { manifest_jdl, jdl: job.print()?, attributes, input_data })
+        let (jdl, at) = job.print(JOB_ID)?;
+        let number = at.filter(|_| !spread).map(|at| at..at + id.len());
+        Ok((FinishedJob { jdl, attributes, input_data }, number))
     }
 }
 
-/// The attributes of the manifest, with `%j` replaced in names and values.
-fn numbered(manifest: &Manifest, id: &str, attributes: &mut Attributes) -> Result<(), Problem> {
+/// The attributes of the manifest, with `%j` replaced in names and values; tells whether there was any.
+fn numbered(manifest: &Manifest, id: &str, attributes: &mut Attributes) -> Result<bool, Problem> {
+    let mut found = false;
     for (key, node) in manifest.iter() {
         let value = match node {
-            Node::Option { .. } => Attribute::Text(written_on_one_line(key, node)?.replace("%j", id)),
+            Node::Option { .. } => {
+                let written = written_on_one_line(key, node)?;
+                found |= written.contains("%j");
+                Attribute::Text(written.replace("%j", id))
+            }
             Node::Section(section) => {
                 let mut inner = Attributes::default();
-                numbered(section, id, &mut inner)?;
+                found |= numbered(section, id, &mut inner)?;
                 Attribute::Record(inner)
             }
         };
+        found |= key.contains("%j");
         attributes.set(&key.replace("%j", id), value);
     }
-    Ok(())
+    Ok(found)
 }
 
 /// The numbers of DIRAC's job manifest: checks and defaults.
@@ -292,4 +349,62 @@ fn input_files(written: &str) -> Result<Vec<String>, Problem> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::jdl::{expand, reader::Wrapped};
+
+    fn context() -> SubmissionContext {
+        SubmissionContext {
+            owner: "chaen".to_owned(),
+            owner_group: "lhcb_user".to_owned(),
+            vo: "lhcb".to_owned(),
+            job_description: JobDescriptionLimits::default(),
+            input_data_module: "DIRAC.WorkloadManagementSystem.Client.InputDataResolution".to_owned(),
+            software_dist_module: String::new(),
+            os_compatibility: BTreeMap::new(),
+            max_jobs: 10,
+        }
+    }
+
+    /// Texts that may speak of the job's number, in names, values and sections, and of what looks like it.
+    fn with_numbers() -> impl Strategy<Value = String> {
+        let word = "[A-Z]?(%j|%|JobID|4294967295|[a-z ,{}\n]{1,6}){1,2}";
+        let option = prop_oneof![
+            (word, word).prop_map(|(key, value)| format!("{key} = \"{value}\";")),
+            (word, word).prop_map(|(key, value)| format!("{key} = {value};")),
+            (word, word, word).prop_map(|(name, key, value)| format!("{name} = [ {key} = \"{value}\"; ];")),
+        ];
+        prop::collection::vec(option, 0..5).prop_map(|options| options.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn a_job_that_was_printed_once_differs_by_its_number_only(text in with_numbers(), id in 1_i64..1 << 40) {
+            for job in expand(&[text], &context()).unwrap_or_default() {
+                let (printed, _) = job.parts.finish(JobId(id)).unwrap();
+                prop_assert_eq!(job.finish(JobId(id)).unwrap(), printed);
+            }
+        }
+    }
+
+    #[test]
+    fn only_a_description_that_names_its_number_is_printed_again() {
+        let job = |text: &str| {
+            let text = Wrapped::new(text).unwrap();
+            JobDescription::new(text.text.clone(), text.read().unwrap(), false, &context()).unwrap()
+        };
+        assert!(job("Executable = \"ls\"; JobID = 7; A = [ JobID = 4294967295; ]").printed.is_some());
+        for text in ["Arguments = \"%j\"", "A%j = 1", "A = [ B = [ C = %j; ]; ]", "A = \"%\nj\""] {
+            assert!(job(text).printed.is_none(), "{text}");
+        }
+    }
 }

@@ -77,6 +77,11 @@ pub(super) fn int(text: &str) -> Option<String> {
 
 /// The number that `text` writes; `nan` and `inf` are numbers.
 pub(super) fn float(text: &str) -> Option<f64> {
+    // most texts are no numbers, and show it at once
+    let begins = |c: char| !c.is_ascii() || c.is_ascii_digit() || "+-.iInN".contains(c);
+    if !strip(text).starts_with(begins) {
+        return None;
+    }
     plain(text)?.parse().ok()
 }
 

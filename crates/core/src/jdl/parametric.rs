@@ -98,7 +98,7 @@ pub(super) fn expand(
     // a parametric description is submitted alone
     let too_long = |problem: Problem| JdlError::refused(0, problem.into());
     if !attributes.contains(VECTOR) {
-        return take(attributes.print().map_err(too_long)?);
+        return take(attributes.print("").map_err(too_long)?.0);
     }
     let mut series = Vec::new();
     for (suffix, group) in groups(attributes, length)?.iter() {
@@ -126,7 +126,7 @@ pub(super) fn expand(
             }
         }
         job.set_written("ParameterNumber", k.to_string());
-        job.print()
+        job.print("").map(|(text, _)| text)
     };
     (0..length).try_for_each(|k| take(text(k).map_err(too_long)?))
 }

@@ -1,6 +1,7 @@
 //! The MySQL and MariaDB backend.
 
 mod database;
+mod pool;
 mod running;
 
 pub use database::{Databases, Tx};

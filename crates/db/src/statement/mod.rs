@@ -13,7 +13,7 @@ mod upsert;
 pub use delete::BulkDelete;
 pub use delete_rows::BulkDeleteRows;
 pub use insert::BulkInsert;
-pub use one_of::{OneOf, one_of};
+pub use one_of::{OneOf, one_of, one_of_texts};
 pub use pieces::pieces;
 pub use update::BulkUpdate;
 pub use upsert::BulkUpsert;

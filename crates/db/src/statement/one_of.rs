@@ -1,15 +1,15 @@
-//! `column IN (…)` with whole numbers, in a few forms that are prepared once.
+//! `column IN (…)` with numbers or texts, in a few forms that are prepared once.
 
 use diesel::{
     expression::{AppearsOnTable, Expression, ValidGrouping},
     query_builder::{AstPass, QueryFragment, QueryId},
     result::QueryResult,
-    sql_types::{BigInt, Bool},
+    sql_types::{BigInt, Bool, Text},
 };
 
 use super::{Bind, BindBackend};
 
-/// How many numbers a prepared form has. A list is filled up with its last number to the next of them: that changes
+/// How many values a prepared form has. A list is filled up with its last value to the next of them: that changes
 /// nothing of what is found, and a connection does not collect a statement for every length.
 const LENGTHS: [usize; 10] = [1, 2, 5, 10, 20, 50, 100, 200, 500, 1_000];
 
@@ -21,19 +21,35 @@ pub(super) fn prepared_length(count: usize) -> Option<usize> {
 /// Whether the column has one of these numbers; of none: never.
 ///
 /// diesel's own `eq_any` is prepared anew each time, which costs a server more than to find a row by its key.
-pub fn one_of<C>(column: C, numbers: impl IntoIterator<Item = i64>) -> OneOf<C> {
-    let mut numbers: Vec<Bind> = numbers.into_iter().map(Bind::Int).collect();
-    if let (Some(last), Some(length)) = (numbers.last().cloned(), prepared_length(numbers.len())) {
-        numbers.resize(length, last);
-    }
-    OneOf { column, numbers }
+pub fn one_of<C>(column: C, numbers: impl IntoIterator<Item = i64>) -> OneOf<C>
+where
+    C: Expression<SqlType = BigInt>,
+{
+    OneOf::filled_up(column, numbers.into_iter().map(Bind::Int).collect())
+}
+
+/// Whether the column has one of these texts, see [`one_of`].
+pub fn one_of_texts<C>(column: C, texts: impl IntoIterator<Item = String>) -> OneOf<C>
+where
+    C: Expression<SqlType = Text>,
+{
+    OneOf::filled_up(column, texts.into_iter().map(Bind::from).collect())
 }
 
 /// See [`one_of`].
 #[derive(Debug, Clone)]
 pub struct OneOf<C> {
     column: C,
-    numbers: Vec<Bind>,
+    values: Vec<Bind>,
+}
+
+impl<C> OneOf<C> {
+    fn filled_up(column: C, mut values: Vec<Bind>) -> Self {
+        if let (Some(last), Some(length)) = (values.last().cloned(), prepared_length(values.len())) {
+            values.resize(length, last);
+        }
+        Self { column, values }
+    }
 }
 
 impl<C> QueryId for OneOf<C> {
@@ -41,7 +57,7 @@ impl<C> QueryId for OneOf<C> {
     const HAS_STATIC_QUERY_ID: bool = false;
 }
 
-impl<C: Expression<SqlType = BigInt>> Expression for OneOf<C> {
+impl<C: Expression> Expression for OneOf<C> {
     type SqlType = Bool;
 }
 
@@ -58,20 +74,20 @@ impl<C: ValidGrouping<G>, G> ValidGrouping<G> for OneOf<C> {
 
 impl<C: QueryFragment<DB>, DB: BindBackend> QueryFragment<DB> for OneOf<C> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, DB>) -> QueryResult<()> {
-        if self.numbers.is_empty() {
+        if self.values.is_empty() {
             out.push_sql("1 = 0");
             return Ok(());
         }
-        if !LENGTHS.contains(&self.numbers.len()) {
+        if !LENGTHS.contains(&self.values.len()) {
             out.unsafe_to_cache_prepared();
         }
         self.column.walk_ast(out.reborrow())?;
         out.push_sql(" IN (");
-        for (place, number) in self.numbers.iter().enumerate() {
+        for (place, value) in self.values.iter().enumerate() {
             if place > 0 {
                 out.push_sql(", ");
             }
-            DB::bind(&mut out, number)?;
+            DB::bind(&mut out, value)?;
         }
         out.push_sql(")");
         Ok(())

@@ -51,7 +51,7 @@ fn key(id: Uuid) -> String {
 #[async_trait]
 impl AuthorizationFlows for Store {
     async fn insert_authorization_flow(&self, new: NewAuthorizationFlow) -> DbResult<()> {
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let row = (
                 flow::uuid.eq(key(new.id)),
                 flow::status.eq(FlowStatus::Pending.as_str()),
@@ -72,7 +72,7 @@ impl AuthorizationFlows for Store {
     }
 
     async fn authorization_flow(&self, id: Uuid) -> DbResult<Option<AuthorizationFlow>> {
-        let unit = self.0.read(deadline(), move |tx| {
+        let unit = self.databases.read(deadline(), move |tx| {
             let query = flow::authorization_flows.select(COLUMNS).filter(flow::uuid.eq(key(id)));
             async move { DbResult::Ok(query.first::<Row>(tx.on(DB).await?).await.optional()?) }.boxed()
         });
@@ -85,7 +85,7 @@ impl AuthorizationFlows for Store {
         begun_after: DateTime<Utc>,
     ) -> DbResult<Option<AuthorizationFlow>> {
         let hashed_code = hashed_code.to_owned();
-        let unit = self.0.read(deadline(), move |tx| {
+        let unit = self.databases.read(deadline(), move |tx| {
             let query = flow::authorization_flows
                 .select(COLUMNS)
                 .filter(flow::code.eq(Some(hashed_code.clone())))
@@ -96,7 +96,7 @@ impl AuthorizationFlows for Store {
     }
 
     async fn deny_authorization_flow(&self, id: Uuid, begun_after: DateTime<Utc>) -> DbResult<bool> {
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let pending = flow::authorization_flows
                 .filter(flow::uuid.eq(key(id)))
                 .filter(flow::status.eq(FlowStatus::Pending.as_str()))
@@ -118,7 +118,7 @@ impl AuthorizationFlows for Store {
         id_token: Value,
     ) -> DbResult<bool> {
         let hashed_code = hashed_code.to_owned();
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let pending = flow::authorization_flows
                 .filter(flow::uuid.eq(key(id)))
                 .filter(flow::status.eq(FlowStatus::Pending.as_str()))
@@ -138,7 +138,7 @@ impl AuthorizationFlows for Store {
 
     async fn remove_authorization_flows(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let old = flow::authorization_flows
                 .select(flow::uuid)
                 .filter(flow::creation_time.lt(UtcTime::from(before)))
@@ -155,7 +155,7 @@ impl AuthorizationFlows for Store {
     }
 
     async fn redeem_authorization_flow(&self, id: Uuid, token: NewRefreshToken) -> DbResult<bool> {
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let ready = flow::authorization_flows
                 .filter(flow::uuid.eq(key(id)))
                 .filter(flow::status.eq(FlowStatus::Ready.as_str()));

@@ -27,7 +27,7 @@ const COLUMNS: Columns =
 #[async_trait]
 impl DeviceFlows for Store {
     async fn insert_device_flow(&self, new: NewDeviceFlow) -> DbResult<()> {
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let row = (
                 flow::user_code.eq(new.user_code.clone()),
                 flow::device_code.eq(new.hashed_device_code.clone()),
@@ -47,7 +47,7 @@ impl DeviceFlows for Store {
 
     async fn device_flow(&self, user_code: &str) -> DbResult<Option<DeviceFlow>> {
         let user_code = user_code.to_owned();
-        let unit = self.0.read(deadline(), move |tx| {
+        let unit = self.databases.read(deadline(), move |tx| {
             let query = flow::device_flows.select(COLUMNS).filter(flow::user_code.eq(user_code.clone()));
             async move { DbResult::Ok(query.first::<Row>(tx.on(DB).await?).await.optional()?) }.boxed()
         });
@@ -56,7 +56,7 @@ impl DeviceFlows for Store {
 
     async fn device_flow_by_code(&self, hashed_code: &str) -> DbResult<Option<DeviceFlow>> {
         let hashed_code = hashed_code.to_owned();
-        let unit = self.0.read(deadline(), move |tx| {
+        let unit = self.databases.read(deadline(), move |tx| {
             let query = flow::device_flows.select(COLUMNS).filter(flow::device_code.eq(hashed_code.clone()));
             async move { DbResult::Ok(query.first::<Row>(tx.on(DB).await?).await.optional()?) }.boxed()
         });
@@ -70,7 +70,7 @@ impl DeviceFlows for Store {
         id_token: Value,
     ) -> DbResult<bool> {
         let user_code = user_code.to_owned();
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let pending = flow::device_flows
                 .filter(flow::user_code.eq(user_code.clone()))
                 .filter(flow::status.eq(FlowStatus::Pending.as_str()))
@@ -87,7 +87,7 @@ impl DeviceFlows for Store {
 
     async fn deny_device_flow(&self, user_code: &str) -> DbResult<()> {
         let user_code = user_code.to_owned();
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let pending = flow::device_flows
                 .filter(flow::user_code.eq(user_code.clone()))
                 .filter(flow::status.eq(FlowStatus::Pending.as_str()));
@@ -103,7 +103,7 @@ impl DeviceFlows for Store {
 
     async fn remove_device_flows(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let old = flow::device_flows
                 .select(flow::user_code)
                 .filter(flow::creation_time.lt(UtcTime::from(before)))
@@ -121,7 +121,7 @@ impl DeviceFlows for Store {
 
     async fn redeem_device_flow(&self, hashed_code: &str, token: NewRefreshToken) -> DbResult<bool> {
         let hashed_code = hashed_code.to_owned();
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let ready = flow::device_flows
                 .filter(flow::device_code.eq(hashed_code.clone()))
                 .filter(flow::status.eq(FlowStatus::Ready.as_str()));

@@ -253,12 +253,12 @@ pub(crate) async fn open(url: &DbUrl, connections: u32) -> DbResult<Arc<dyn Auth
     diracx_db::migrate::migrate(url, MIGRATIONS).await?;
     Ok(match url {
         DbUrl::Sqlite(path) => {
-            Arc::new(sqlite::Store(diracx_db::sqlite::Databases::open(&[(DATABASE, path.clone())])?))
+            Arc::new(sqlite::Store::new(diracx_db::sqlite::Databases::open(&[(DATABASE, path.clone())])?))
         }
         DbUrl::MySql(url) => {
             let databases =
                 diracx_db::mysql::Databases::open(&[(DATABASE, url.clone())], connections).await?;
-            let store = mysql::Store(databases);
+            let store = mysql::Store::new(databases);
             store.prepare_partitions().await;
             Arc::new(store)
         }

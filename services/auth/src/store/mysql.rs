@@ -11,19 +11,30 @@ use super::partitions;
 mod authorization_flow;
 #[path = "device_flow.rs"]
 mod device_flow;
+#[path = "joint.rs"]
+mod joint;
 #[path = "refresh_token.rs"]
 mod refresh_token;
 
 const DB: diracx_db::DbIndex = 0;
 
 /// The databases of the auth service.
-pub(super) struct Store(pub(super) backend::Databases);
+pub(super) struct Store {
+    databases: backend::Databases,
+    joint: joint::Joint,
+}
+
+impl Store {
+    pub(super) fn new(databases: backend::Databases) -> Self {
+        Self { joint: joint::Joint::new(&databases), databases }
+    }
+}
 
 impl Store {
     /// Divides the tokens by months if there are none yet. That is only of use later, so a failure is no reason
     /// not to start.
     pub(super) async fn prepare_partitions(&self) {
-        let unit = self.0.write(super::deadline(), |tx| {
+        let unit = self.databases.write(super::deadline(), |tx| {
             async move { partitions::prepare(tx.on(DB).await?).await }.boxed()
         });
         let done: DbResult<()> = unit.await;
@@ -40,13 +51,13 @@ impl super::AuthStore for Store {
         now: DateTime<Utc>,
         horizon: DateTime<Utc>,
     ) -> DbResult<Option<super::Partitions>> {
-        let unit = self.0.write(super::deadline(), move |tx| {
+        let unit = self.databases.write(super::deadline(), move |tx| {
             async move { partitions::maintain(tx.on(DB).await?, now, horizon).await }.boxed()
         });
         unit.await
     }
 
     async fn ping(&self) -> DbResult<()> {
-        self.0.ping(super::deadline()).await
+        self.databases.ping(super::deadline()).await
     }
 }

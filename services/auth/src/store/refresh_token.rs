@@ -20,7 +20,7 @@ use super::{
 };
 use crate::policy::TokenScope;
 
-const DB: diracx_db::DbIndex = 0;
+pub(super) const DB: diracx_db::DbIndex = 0;
 
 /// Keeps a new token.
 pub(super) async fn insert(conn: &mut Conn, new: &NewRefreshToken) -> DbResult<()> {
@@ -47,53 +47,42 @@ async fn revoke(conn: &mut Conn, jti: Uuid) -> DbResult<bool> {
     Ok(diesel::update(usable).set(token::status.eq(REVOKED)).execute(conn).await? == 1)
 }
 
+/// Revokes a token and keeps its successor. False if it was revoked before: then all tokens of the successor's
+/// subject are revoked instead.
+pub(super) async fn rotate(conn: &mut Conn, jti: Uuid, successor: &NewRefreshToken) -> DbResult<bool> {
+    // the row is locked from here on: of two who come at once, one finds it revoked
+    if !revoke(conn, jti).await? {
+        revoke_all_of(conn, &successor.sub).await?;
+        return Ok(false);
+    }
+    insert(conn, successor).await?;
+    Ok(true)
+}
+
 /// As the column has it: without hyphens.
-fn key(jti: Uuid) -> String {
+pub(super) fn key(jti: Uuid) -> String {
     jti.simple().to_string()
 }
 
 #[async_trait]
 impl RefreshTokens for Store {
     async fn refresh_token(&self, jti: Uuid) -> DbResult<Option<RefreshToken>> {
-        let unit = self.0.read(deadline(), move |tx| {
-            let query = token::refresh_tokens
-                .select((token::status, token::scope, token::sub))
-                .filter(token::jti.eq(key(jti)));
-            async move {
-                let row: Option<(String, String, String)> = query.first(tx.on(DB).await?).await.optional()?;
-                DbResult::Ok(row)
-            }
-            .boxed()
-        });
-        let Some((status, scope, sub)) = unit.await? else { return Ok(None) };
+        let Some((status, scope, sub)) = self.joint.read(jti).await? else { return Ok(None) };
         let revoked = rows::is_revoked(&key(jti), &status)?;
         Ok(Some(RefreshToken { revoked, scope, sub }))
     }
 
     async fn rotate_refresh_token(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<bool> {
-        let unit = self.0.write(deadline(), move |tx| {
-            let successor = successor.clone();
-            async move {
-                let conn = tx.on(DB).await?;
-                // the row is locked from here on: of two who come at once, one finds it revoked
-                if !revoke(conn, jti).await? {
-                    revoke_all_of(conn, &successor.sub).await?;
-                    return DbResult::Ok(false);
-                }
-                insert(conn, &successor).await?;
-                Ok(true)
-            }
-            .boxed()
-        });
-        unit.await
+        self.joint.rotate(jti, successor).await
     }
 
     async fn revoke_refresh_token(&self, jti: Uuid) -> DbResult<bool> {
         if self.refresh_token(jti).await?.is_none() {
             return Ok(false);
         }
-        let unit =
-            self.0.write(deadline(), move |tx| async move { revoke(tx.on(DB).await?, jti).await }.boxed());
+        let unit = self
+            .databases
+            .write(deadline(), move |tx| async move { revoke(tx.on(DB).await?, jti).await }.boxed());
         unit.await?;
         Ok(true)
     }
@@ -106,7 +95,7 @@ impl RefreshTokens for Store {
     ) -> DbResult<Vec<StoredToken>> {
         let after = after.map(key).unwrap_or_default();
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let unit = self.0.read(deadline(), move |tx| {
+        let unit = self.databases.read(deadline(), move |tx| {
             let mut query = token::refresh_tokens
                 .select((token::jti, token::status, token::scope, token::sub))
                 .filter(token::jti.gt(after.clone()))
@@ -122,7 +111,7 @@ impl RefreshTokens for Store {
     }
 
     async fn insert_refresh_token(&self, new: NewRefreshToken) -> DbResult<()> {
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let new = new.clone();
             async move { insert(tx.on(DB).await?, &new).await }.boxed()
         });
@@ -132,7 +121,7 @@ impl RefreshTokens for Store {
     async fn remove_refresh_tokens(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize> {
         let bound = smallest_key(before);
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let old = token::refresh_tokens
                 .select(token::jti)
                 .filter(token::jti.lt(bound.clone()))
@@ -151,7 +140,7 @@ impl RefreshTokens for Store {
 
     async fn revoke_session(&self, sub: &str) -> DbResult<usize> {
         let sub = sub.to_owned();
-        let unit = self.0.write(deadline(), move |tx| {
+        let unit = self.databases.write(deadline(), move |tx| {
             let sub = sub.clone();
             async move { revoke_all_of(tx.on(DB).await?, &sub).await }.boxed()
         });

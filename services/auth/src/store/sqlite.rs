@@ -8,11 +8,22 @@ use diracx_db::{DbResult, sqlite as backend};
 mod authorization_flow;
 #[path = "device_flow.rs"]
 mod device_flow;
+#[path = "joint.rs"]
+mod joint;
 #[path = "refresh_token.rs"]
 mod refresh_token;
 
 /// The databases of the auth service.
-pub(super) struct Store(pub(super) backend::Databases);
+pub(super) struct Store {
+    databases: backend::Databases,
+    joint: joint::Joint,
+}
+
+impl Store {
+    pub(super) fn new(databases: backend::Databases) -> Self {
+        Self { joint: joint::Joint::new(&databases), databases }
+    }
+}
 
 #[async_trait]
 impl super::AuthStore for Store {
@@ -25,6 +36,6 @@ impl super::AuthStore for Store {
     }
 
     async fn ping(&self) -> DbResult<()> {
-        self.0.ping(super::deadline()).await
+        self.databases.ping(super::deadline()).await
     }
 }

@@ -16,6 +16,7 @@ mod job_command;
 mod job_event;
 mod job_logging;
 mod job_parameter;
+mod joint;
 mod next_run;
 mod sandbox;
 mod sandbox_cleaning;
@@ -25,17 +26,21 @@ mod units;
 mod watched;
 
 /// The store on this backend.
-pub(in crate::store) struct Store(watched::Watched);
+pub(in crate::store) struct Store {
+    databases: watched::Watched,
+    joint: joint::Joint,
+}
 
 impl Store {
     pub(in crate::store) fn new(databases: Databases) -> Self {
-        Self(watched::Watched::new(databases))
+        let databases = watched::Watched::new(databases);
+        Self { joint: joint::Joint::new(&databases), databases }
     }
 }
 
 #[async_trait]
 impl JobStore for Store {
     async fn ping(&self, deadline: Deadline) -> DbResult<()> {
-        self.0.ping(deadline).await
+        self.databases.ping(deadline).await
     }
 }

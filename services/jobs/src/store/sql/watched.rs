@@ -7,6 +7,7 @@ use tokio::sync::watch;
 use super::{Databases, Tx};
 
 /// The databases of the service.
+#[derive(Clone)]
 pub(in crate::store) struct Watched {
     databases: Databases,
     commits: watch::Sender<u64>,

@@ -3,16 +3,17 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use chrono::{DateTime, Utc};
 use diracx_core::{JobId, config::Config};
 use diracx_db::Deadline;
 use futures::FutureExt;
 
-use super::{Store, Tx, changes, heart_beat_logging, job, job_command, job_parameter};
+use super::{Store, Tx, changes, heart_beat_logging, job, job_command, job_parameter, joint::HeartbeatCall};
 use crate::{
     error::Result,
     logic::{
         commands::{self, CommandKey},
-        heartbeat::{STANDARD_OUTPUT, report},
+        heartbeat::{Heartbeat, STANDARD_OUTPUT, report},
         parameters::ParameterValue,
         transitions::StatusUpdates,
     },
@@ -25,18 +26,12 @@ use crate::{
 #[async_trait]
 impl HeartbeatStore for Store {
     async fn hear(&self, deadline: Deadline, heartbeats: Heartbeats, config: Arc<Config>) -> Result<Heard> {
-        let heartbeats = Arc::new((heartbeats, config));
-        self.0
-            .write(deadline, move |tx| {
-                let heartbeats = Arc::clone(&heartbeats);
-                async move { hear(tx, &heartbeats.0, &heartbeats.1).await }.boxed()
-            })
-            .await
+        self.joint.hear(deadline, HeartbeatCall { heartbeats, config }).await
     }
 
     async fn acknowledge(&self, deadline: Deadline, commands: Vec<CommandKey>) -> Result<()> {
         let commands = Arc::new(commands);
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let commands = Arc::clone(&commands);
                 async move { Ok(job_command::mark_sent(tx.on(JOB_DB).await?, &commands).await?) }.boxed()
@@ -45,34 +40,54 @@ impl HeartbeatStore for Store {
     }
 }
 
-async fn hear(tx: &mut Tx, heartbeats: &Heartbeats, config: &Config) -> Result<Heard> {
-    let Heartbeats { beats, acknowledges, at } = heartbeats;
+/// Hears the jobs of several calls, each of which is in one of them only.
+pub(in super::super) async fn hear(tx: &mut Tx, calls: &[Arc<HeartbeatCall>]) -> Result<Heard> {
+    let mut heard = Heard::default();
+    for acknowledges in [false, true] {
+        let alike: Vec<_> =
+            calls.iter().filter(|call| call.heartbeats.acknowledges == acknowledges).collect();
+        let Some(latest) = alike.iter().max_by_key(|call| call.heartbeats.at) else { continue };
+        let beats: Vec<_> = alike.iter().flat_map(|call| &call.heartbeats.beats).collect();
+        let part = hear_alike(tx, &beats, acknowledges, latest.heartbeats.at, &latest.config).await?;
+        heard.jobs.extend(part.jobs);
+        heard.commands.extend(part.commands);
+    }
+    Ok(heard)
+}
+
+async fn hear_alike(
+    tx: &mut Tx,
+    beats: &[&Heartbeat],
+    acknowledges: bool,
+    at: DateTime<Utc>,
+    config: &Config,
+) -> Result<Heard> {
     let asked: Vec<JobId> = beats.iter().map(|beat| beat.job).collect();
     let rows = job::lock_statuses(tx.on(JOB_DB).await?, &asked).await?;
     let (mut reports, mut others) = (Vec::new(), Vec::new());
     for (id, row) in &rows {
-        match report(&row.status, *at) {
+        match report(&row.status, at) {
             Some(record) => reports.push((*id, vec![record])),
             None => others.push(*id),
         }
     }
     if !reports.is_empty() {
         let updates = StatusUpdates { jobs: reports, force: false };
-        let changes = changes::plan(tx, &updates, *at).await?;
-        changes::write(tx, &changes, config, *at).await?;
+        let changes = changes::plan(tx, &updates, at).await?;
+        changes::write(tx, &changes, config, at).await?;
     }
     let conn = tx.on(JOB_DB).await?;
-    job::set_heart_beat_times(conn, &others, *at).await?;
-    let known: Vec<_> = beats.iter().filter(|beat| rows.contains_key(&beat.job)).collect();
-    heart_beat_logging::note(conn, &known, *at).await?;
+    job::set_heart_beat_times(conn, &others, at).await?;
+    let known: Vec<&Heartbeat> = beats.iter().copied().filter(|beat| rows.contains_key(&beat.job)).collect();
+    heart_beat_logging::note(conn, &known, at).await?;
     let outputs: Vec<(JobId, &str, ParameterValue)> = known
         .iter()
         .filter_map(|beat| Some((beat.job, STANDARD_OUTPUT, beat.standard_output.as_deref()?.into())))
         .collect();
-    job_parameter::set(conn, &outputs, *at).await?;
+    job_parameter::set(conn, &outputs, at).await?;
 
     let ids: Vec<JobId> = rows.keys().copied().collect();
-    let delivered = commands::deliver(job_command::waiting(conn, &ids).await?, *acknowledges);
+    let delivered = commands::deliver(job_command::waiting(conn, &ids).await?, acknowledges);
     if !acknowledges {
         let keys: Vec<CommandKey> = delivered.iter().map(|command| command.key.clone()).collect();
         job_command::mark_sent(conn, &keys).await?;

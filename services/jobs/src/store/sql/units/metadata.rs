@@ -31,7 +31,7 @@ impl MetadataStore for Store {
         now: DateTime<Utc>,
     ) -> Result<BTreeSet<JobId>> {
         let work = Arc::new((patches, config));
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let work = Arc::clone(&work);
                 async move { patch(tx, &work.0, &work.1, now).await }.boxed()
@@ -46,7 +46,7 @@ impl MetadataStore for Store {
         names: BTreeSet<String>,
     ) -> Result<BTreeMap<JobId, Parameters>> {
         let asked = Arc::new((jobs, names));
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let asked = Arc::clone(&asked);
                 async move {

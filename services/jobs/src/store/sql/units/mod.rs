@@ -2,16 +2,16 @@
 
 use super::{
     Store, Tx, changes, dialect, heart_beat_logging, job, job_command, job_event, job_logging, job_parameter,
-    next_run, sandbox as sandboxes, sandbox_cleaning, search, submission_request, summary, task_queue,
+    joint, next_run, sandbox as sandboxes, sandbox_cleaning, search, submission_request, summary, task_queue,
 };
 
-mod heartbeat;
+pub(super) mod heartbeat;
 mod metadata;
 mod query;
 mod removal;
 mod reschedule;
 mod sandbox;
-mod status;
+pub(super) mod status;
 mod submission;
 mod task_queues;
 mod watch;

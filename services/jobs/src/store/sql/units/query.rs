@@ -23,7 +23,7 @@ use crate::{
 impl QueryStore for Store {
     async fn search(&self, deadline: Deadline, plan: Plan, history: bool) -> Result<Found> {
         let plan = Arc::new(plan);
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let plan = Arc::clone(&plan);
                 async move {
@@ -42,7 +42,7 @@ impl QueryStore for Store {
 
     async fn summarise(&self, deadline: Deadline, plan: Plan) -> Result<Table> {
         let plan = Arc::new(plan);
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let plan = Arc::clone(&plan);
                 async move { Ok(summary(tx.on(JOB_DB).await?, &plan).await?) }.boxed()
@@ -51,13 +51,7 @@ impl QueryStore for Store {
     }
 
     async fn ownerships(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<BTreeMap<JobId, Ownership>> {
-        let jobs = Arc::new(jobs);
-        self.0
-            .read(deadline, move |tx| {
-                let jobs = Arc::clone(&jobs);
-                async move { Ok(job::ownerships(tx.on(JOB_DB).await?, &jobs).await?) }.boxed()
-            })
-            .await
+        self.joint.ownerships(deadline, jobs).await
     }
 
     async fn descriptions(
@@ -66,7 +60,7 @@ impl QueryStore for Store {
         jobs: Vec<JobId>,
     ) -> Result<BTreeMap<JobId, StoredDescription>> {
         let jobs = Arc::new(jobs);
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let jobs = Arc::clone(&jobs);
                 async move { job::descriptions(tx.on(JOB_DB).await?, &jobs).await }.boxed()
@@ -80,7 +74,7 @@ impl QueryStore for Store {
         jobs: Vec<JobId>,
     ) -> Result<BTreeMap<JobId, Vec<HistoryRecord>>> {
         let jobs = Arc::new(jobs);
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let jobs = Arc::clone(&jobs);
                 async move { job_logging::histories(tx.on(JOB_LOGGING_DB).await?, &jobs).await }.boxed()

@@ -41,7 +41,7 @@ impl RemovalStore for Store {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let work = Arc::new((jobs, config));
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let work = Arc::clone(&work);
                 async move { remove(tx, &work.0, &work.1, now).await }.boxed()

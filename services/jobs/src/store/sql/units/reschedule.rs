@@ -31,7 +31,7 @@ impl RescheduleStore for Store {
         config: Arc<Config>,
     ) -> Result<Outcomes> {
         let rescheduling = Arc::new((rescheduling, config));
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let rescheduling = Arc::clone(&rescheduling);
                 async move { reschedule(tx, &rescheduling.0, &rescheduling.1).await }.boxed()

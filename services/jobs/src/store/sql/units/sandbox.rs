@@ -33,7 +33,7 @@ impl SandboxStore for Store {
         pfn: &Pfn,
     ) -> Result<Option<KnownSandbox>> {
         let given = Arc::new((storage_element.to_owned(), pfn.clone()));
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let given = Arc::clone(&given);
                 async move {
@@ -53,7 +53,7 @@ impl SandboxStore for Store {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let given = Arc::new((storage_element.to_owned(), sandbox));
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let given = Arc::clone(&given);
                 async move {
@@ -75,7 +75,7 @@ impl SandboxStore for Store {
         now: DateTime<Utc>,
     ) -> Result<()> {
         let given = Arc::new((storage_element.to_owned(), pfn.clone()));
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let given = Arc::clone(&given);
                 async move {
@@ -93,7 +93,7 @@ impl SandboxStore for Store {
         jobs: Vec<JobId>,
     ) -> Result<BTreeMap<JobId, JobSandboxes>> {
         let jobs = Arc::new(jobs);
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let jobs = Arc::clone(&jobs);
                 async move { Ok(sandboxes::of_jobs(tx.on(SANDBOX_METADATA_DB).await?, &jobs).await?) }.boxed()
@@ -108,7 +108,7 @@ impl SandboxStore for Store {
         assignments: Vec<(Assignment, MayHave)>,
     ) -> Result<Vec<Result<(), NotAssigned>>> {
         let given = Arc::new((storage_element.to_owned(), assignments));
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let given = Arc::clone(&given);
                 async move { Ok(assign(tx, &given.0, &given.1).await?) }.boxed()
@@ -118,7 +118,7 @@ impl SandboxStore for Store {
 
     async fn unassign_sandboxes(&self, deadline: Deadline, jobs: Vec<JobId>) -> Result<()> {
         let jobs = Arc::new(jobs);
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let jobs = Arc::clone(&jobs);
                 async move { Ok(sandboxes::unmap(tx.on(SANDBOX_METADATA_DB).await?, &jobs).await?) }.boxed()
@@ -128,7 +128,7 @@ impl SandboxStore for Store {
 
     async fn claim_unneeded(&self, deadline: Deadline, claim: Claim) -> Result<Claimed> {
         let claim = Arc::new(claim);
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let claim = Arc::clone(&claim);
                 async move { Ok(sandbox_cleaning::claim(tx.on(SANDBOX_METADATA_DB).await?, &claim).await?) }
@@ -139,7 +139,7 @@ impl SandboxStore for Store {
 
     async fn still_unneeded(&self, deadline: Deadline, rows: Vec<i64>) -> Result<BTreeSet<i64>> {
         let rows = Arc::new(rows);
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let rows = Arc::clone(&rows);
                 async move { Ok(sandbox_cleaning::marked(tx.on(SANDBOX_METADATA_DB).await?, &rows).await?) }
@@ -150,7 +150,7 @@ impl SandboxStore for Store {
 
     async fn forget_sandboxes(&self, deadline: Deadline, rows: Vec<i64>) -> Result<usize> {
         let rows = Arc::new(rows);
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let rows = Arc::clone(&rows);
                 async move { Ok(sandbox_cleaning::forget(tx.on(SANDBOX_METADATA_DB).await?, &rows).await?) }

@@ -23,7 +23,7 @@ use crate::{
 impl SubmissionStore for Store {
     async fn submitted(&self, deadline: Deadline, call: Call) -> Result<Option<Submitted>> {
         let call = Arc::new(call);
-        self.0
+        self.databases
             .read(deadline, move |tx| {
                 let call = Arc::clone(&call);
                 async move { submission_request::find(tx.on(JOB_DB).await?, &call).await }.boxed()
@@ -34,7 +34,7 @@ impl SubmissionStore for Store {
     async fn submit(&self, deadline: Deadline, submission: Submission) -> Result<Made> {
         let bytes = submission.jobs.iter().map(|job| job.original_jdl.len()).sum();
         let prepared = Arc::new(aside(bytes, move |_| job::Prepared::new(submission)).await?);
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let prepared = Arc::clone(&prepared);
                 async move { submit(tx, &prepared).await }.boxed()

@@ -25,7 +25,7 @@ impl TaskQueueStore for Store {
         count: usize,
         config: Arc<Config>,
     ) -> Result<Maintained> {
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 let config = Arc::clone(&config);
                 async move { maintain(tx, after, count, &config).await }.boxed()

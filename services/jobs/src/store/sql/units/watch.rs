@@ -25,17 +25,19 @@ use crate::{
 #[async_trait]
 impl WatchStore for Store {
     fn commits(&self) -> watch::Receiver<u64> {
-        self.0.commits()
+        self.databases.commits()
     }
 
     async fn feed_ends(&self, deadline: Deadline) -> Result<FeedEnds> {
-        self.0.read(deadline, |tx| async { Ok(job_event::ends(tx.on(JOB_DB).await?).await?) }.boxed()).await
+        self.databases
+            .read(deadline, |tx| async { Ok(job_event::ends(tx.on(JOB_DB).await?).await?) }.boxed())
+            .await
     }
 
     async fn events(&self, deadline: Deadline, plan: Plan) -> Result<Vec<JobEvent>> {
         let plan = Arc::new(plan);
         let found: Table = self
-            .0
+            .databases
             .read(deadline, move |tx| {
                 let plan = Arc::clone(&plan);
                 async move { Ok::<_, DbError>(search(tx.on(JOB_DB).await?, &plan).await?.table) }.boxed()
@@ -52,7 +54,7 @@ impl WatchStore for Store {
     ) -> Result<Vec<(i64, DateTime<Utc>)>> {
         let plan = Arc::new(plan);
         let found = self
-            .0
+            .databases
             .read(deadline, move |tx| {
                 let plan = Arc::clone(&plan);
                 async move {
@@ -75,7 +77,7 @@ impl WatchStore for Store {
     async fn moment(&self, deadline: Deadline, jobs: Plan, events: Plan) -> Result<Moment> {
         let plans = Arc::new((jobs, events));
         let (jobs, events) = self
-            .0
+            .databases
             .read(deadline, move |tx| {
                 let plans = Arc::clone(&plans);
                 async move {
@@ -99,7 +101,7 @@ impl WatchStore for Store {
     }
 
     async fn forget_events(&self, deadline: Deadline, up_to: i64) -> Result<()> {
-        self.0
+        self.databases
             .write(deadline, move |tx| {
                 async move { Ok(job_event::forget(tx.on(JOB_DB).await?, up_to).await?) }.boxed()
             })
