@@ -18,11 +18,12 @@ use axum::response::{IntoResponse, Response};
 use diracx_core::{Explain, Explanation, Reason};
 use diracx_proto::auth::v1::auth_service_server::SERVICE_NAME;
 use diracx_server::status::to_status;
-use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, header::CONTENT_TYPE};
+use http::{HeaderMap, Method, Request, StatusCode, header::CONTENT_TYPE};
 
 use crate::{
     error::{ERROR_REASON, Refusal},
     grpc::Protocol,
+    proxies::{FORWARDED_FOR, TrustedProxies},
 };
 
 /// The rpc with which pilots get their tokens.
@@ -189,8 +190,11 @@ impl Counts {
 }
 
 /// Counts by address. Cheap to clone; clones share the counts.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Attempts(Arc<Mutex<HashMap<IpAddr, Counts>>>);
+#[derive(Debug, Clone)]
+pub(crate) struct Attempts {
+    counts: Arc<Mutex<HashMap<IpAddr, Counts>>>,
+    proxies: TrustedProxies,
+}
 
 /// A call that is counted when it ends.
 #[derive(Debug)]
@@ -201,11 +205,17 @@ pub(crate) struct Attempt {
 }
 
 impl Attempts {
+    /// Nobody has tried anything yet. `proxies` are believed when they tell for whom they ask.
+    pub(crate) fn new(proxies: TrustedProxies) -> Self {
+        Self { counts: Arc::default(), proxies }
+    }
+
     /// Whether this call may be made; `None` if it is not counted.
     pub(crate) fn begin<B>(&self, request: &Request<B>) -> Result<Option<Attempt>, TooMany> {
         let Some(kind) = Kind::of(request.method(), request.uri().path()) else { return Ok(None) };
         let peer = request.extensions().get::<Peer>().copied();
-        let Some(address) = peer.and_then(|peer| client(peer, request.headers())) else { return Ok(None) };
+        let address = peer.and_then(|peer| client(peer, request.headers(), &self.proxies));
+        let Some(address) = address else { return Ok(None) };
         self.count(address, Instant::now(), |counts| {
             if kind == Kind::ShowsSecret {
                 return counts.pilots.must_have(PILOTS);
@@ -225,7 +235,7 @@ impl Attempts {
 
     fn count<T>(&self, address: IpAddr, now: Instant, with: impl FnOnce(&mut Counts) -> T) -> T {
         // nothing panics while the lock is held
-        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut all = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
         if all.len() >= ADDRESSES && !all.contains_key(&address) {
             make_room(&mut all, now);
         }
@@ -262,34 +272,17 @@ impl Attempt {
     }
 }
 
-/// The address that is counted. A peer within the installation is a proxy, which tells the address it was asked
-/// from; what others claim counts for nothing. Whoever is on this machine is not counted. Of IPv6 addresses a
-/// subscriber has a whole network.
-fn client(Peer(peer): Peer, headers: &HeaderMap) -> Option<IpAddr> {
-    let peer = peer.ip().to_canonical();
-    let told = || {
-        let values = headers.get_all("x-forwarded-for").into_iter();
-        let text: Vec<&str> = values.filter_map(|value: &HeaderValue| value.to_str().ok()).collect();
-        let addresses =
-            text.iter().flat_map(|text| text.split(',')).filter_map(|text| text.trim().parse().ok());
-        // the last one from outside: those before it are what the caller wrote
-        addresses.map(|address: IpAddr| address.to_canonical()).rfind(|address| !is_internal(*address))
-    };
-    let address = if is_internal(peer) { told().unwrap_or(peer) } else { peer };
-    let counted = match address {
+/// The address that is counted; `None` for whoever is on this machine. Of IPv6 addresses a subscriber has a whole
+/// network.
+fn client(Peer(peer): Peer, headers: &HeaderMap, proxies: &TrustedProxies) -> Option<IpAddr> {
+    let address = proxies.client(peer.ip(), headers);
+    if address.is_loopback() && !headers.contains_key(FORWARDED_FOR) {
+        return None;
+    }
+    Some(match address {
         IpAddr::V4(address) => IpAddr::V4(address),
         IpAddr::V6(address) => IpAddr::V6(network(address)),
-    };
-    (!address.is_loopback()).then_some(counted)
-}
-
-fn is_internal(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => address.is_loopback() || address.is_private() || address.is_link_local(),
-        IpAddr::V6(address) => {
-            address.is_loopback() || address.is_unique_local() || address.is_unicast_link_local()
-        }
-    }
+    })
 }
 
 fn network(address: Ipv6Addr) -> Ipv6Addr {

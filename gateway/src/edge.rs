@@ -66,7 +66,7 @@ impl Edge {
         grpc: GrpcRouter,
     ) -> Self {
         Self(Arc::new(Inner {
-            attempts: Attempts::default(),
+            attempts: Attempts::new(settings.trusted_proxies.clone()),
             cors: Cors::new(settings.cors_origins.iter().cloned()),
             gate,
             counted,

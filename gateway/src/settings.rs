@@ -5,7 +5,10 @@ use std::time::Duration;
 use diracx_server::settings::{Environment, Problems, Resolve};
 use http::HeaderValue;
 
-use crate::cors::DEFAULT_ORIGINS;
+use crate::{
+    cors::DEFAULT_ORIGINS,
+    proxies::{DEFAULT_PROXIES, TrustedProxies},
+};
 
 /// How the gateway treats its callers.
 #[derive(Debug, Clone, clap::Args)]
@@ -39,6 +42,16 @@ pub struct GatewayArgs {
     /// How many connections there are at the same time; more wait until one ends.
     #[arg(long, env = "DIRACX_GATEWAY_MAX_CONNECTIONS", default_value = "10000", value_name = "COUNT")]
     pub max_connections: String,
+    /// The networks of the proxies in front of the gateway, separated by commas; empty if there is none. What these
+    /// tell with X-Forwarded-For is believed, and tells whose logins are counted; give the addresses of your proxies
+    /// if they are public, or if clients are in these networks too.
+    #[arg(
+        long,
+        env = "DIRACX_GATEWAY_TRUSTED_PROXIES",
+        default_value = DEFAULT_PROXIES,
+        value_name = "NETWORKS"
+    )]
+    pub trusted_proxies: String,
     /// Whether there are resource statuses: /api/rss, and the service behind it.
     #[arg(long, env = "DIRACX_SERVICE_RSS_ENABLED", default_value = "true", value_name = "BOOL")]
     pub rss_enabled: String,
@@ -59,6 +72,8 @@ pub struct GatewaySettings {
     pub max_concurrent_requests: usize,
     /// Connections at the same time.
     pub max_connections: usize,
+    /// Which proxies are believed when they tell for whom they ask.
+    pub trusted_proxies: TrustedProxies,
     /// Whether there are resource statuses.
     pub rss_enabled: bool,
     /// How long requests under way may take to finish when the process is asked to end.
@@ -74,6 +89,7 @@ impl Default for GatewaySettings {
             request_timeout: Duration::from_secs(60),
             max_concurrent_requests: 1024,
             max_connections: 10_000,
+            trusted_proxies: TrustedProxies::default(),
             rss_enabled: true,
             drain: Duration::from_secs(25),
         }
@@ -93,6 +109,7 @@ impl Resolve for GatewayArgs {
         let requests =
             count(problems, "DIRACX_GATEWAY_MAX_CONCURRENT_REQUESTS", &self.max_concurrent_requests);
         let connections = count(problems, "DIRACX_GATEWAY_MAX_CONNECTIONS", &self.max_connections);
+        let trusted_proxies = problems.parse("DIRACX_GATEWAY_TRUSTED_PROXIES", &self.trusted_proxies);
         let rss_enabled = problems.boolean("DIRACX_SERVICE_RSS_ENABLED", &self.rss_enabled);
         Some(GatewaySettings {
             cors_origins: cors_origins?,
@@ -101,6 +118,7 @@ impl Resolve for GatewayArgs {
             request_timeout: request_timeout?,
             max_concurrent_requests: requests?,
             max_connections: connections?,
+            trusted_proxies: trusted_proxies?,
             rss_enabled: rss_enabled?,
             drain: GatewaySettings::default().drain,
         })
@@ -161,7 +179,8 @@ mod tests {
             "--cors-origins=https://ok.example,https://bad.example/",
             "--max-body-bytes=0",
             "--body-timeout-seconds=-1",
+            "--trusted-proxies=10.0.0.0/8,10.0.0.0/33",
         ]);
-        assert_eq!((settings, problems.len()), (None, 3), "{problems:?}");
+        assert_eq!((settings, problems.len()), (None, 4), "{problems:?}");
     }
 }

@@ -12,7 +12,7 @@ use diracx_proto::jobs::v1::{
 };
 use diracx_proto::rss::v1::{self as rss, resource_status_service_client::ResourceStatusServiceClient};
 use diracx_tests::{
-    http::Answer,
+    http::{Answer, form, send},
     mesh::{Database, Form, Mesh, Store},
 };
 use serde_json::{Value, json};
@@ -20,6 +20,9 @@ use tonic::{Request, transport::Channel};
 
 const DATABASES: [&str; 5] =
     ["JobDB", "JobLoggingDB", "TaskQueueDB", "SandboxMetadataDB", "ResourceStatusDB"];
+
+/// The database of logins, which DIRAC has not: its own of that name is another one.
+const LOGINS: &str = "AuthDB";
 
 /// The columns, keys, references and triggers, a line each, each with its table in front.
 const DEFINITIONS: [&str; 5] = [
@@ -63,11 +66,14 @@ async fn a_database_of_dirac_is_adopted_and_served_on_mariadb() {
 
 async fn adopt_and_serve(made_by: &str, jobs: Vec<i64>) {
     let database = Database::create(Store::MariaDb);
-    for name in DATABASES {
+    let logins = (made_by == "diracx").then_some(LOGINS);
+    for name in DATABASES.into_iter().chain(logins) {
         database.load(&format!("installations/{made_by}.sql"), name).await.expect("tables");
     }
     let before = everything(&database).await;
-    let mesh = Mesh::start_on(Form::Standalone, database, &[]).await.expect("a mesh");
+    // nothing is too old to be kept
+    let retention = ("DIRACX_SERVICE_AUTH_REFRESH_TOKEN_RETENTION_MONTHS".to_owned(), "1200".to_owned());
+    let mesh = Mesh::start_on(Form::Standalone, database, &[retention]).await.expect("a mesh");
     let after = everything(&mesh.database).await;
     for (table, lines) in &before {
         assert_eq!(after.get(table), Some(lines), "{table} is not what it was");
@@ -88,6 +94,9 @@ async fn adopt_and_serve(made_by: &str, jobs: Vec<i64>) {
     installation.a_job_is_removed_with_all_that_belongs_to_it().await;
     installation.submissions_continue_the_numbers().await;
     installation.resource_statuses_are_told_and_set().await;
+    if logins.is_some() {
+        installation.logins_and_sessions_go_on().await;
+    }
     let complaints = installation.mesh.complaints();
     assert!(!complaints.contains(r#""level":"ERROR""#), "{complaints}");
 }
@@ -95,7 +104,7 @@ async fn adopt_and_serve(made_by: &str, jobs: Vec<i64>) {
 /// Tables, by database and name, with all that is defined and stored there.
 async fn everything(database: &Database) -> BTreeMap<String, BTreeSet<String>> {
     let mut tables: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-    for name in DATABASES {
+    for name in DATABASES.into_iter().chain([LOGINS]) {
         let mut queries: Vec<String> = DEFINITIONS.map(str::to_owned).to_vec();
         queries.extend(database.texts(name, ROWS).await.expect("statements"));
         for query in queries {
@@ -164,6 +173,42 @@ impl Installation {
             client.get_element_history(self.as_administrator(past)).await.expect("a past").into_inner();
         let past: Vec<_> = past.statuses.into_iter().map(|status| status.status_name).collect();
         assert_eq!(past, ["Active", "Banned", "Active"]);
+    }
+
+    /// A device and a program that were about to fetch their tokens get them; a session goes on, a revoked token stays
+    /// revoked, and whoever uses it closes all sessions of its user.
+    async fn logins_and_sessions_go_on(&self) {
+        const CLIENT: (&str, &str) = ("client_id", "myDIRACClientID");
+        const DEVICE_CODE: &str = "urn:ietf:params:oauth:grant-type:device_code";
+        let ask = async |grant: &[(&str, &str)]| {
+            let kind = [("Content-Type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+            let body = form(grant.iter().copied().chain([CLIENT])).into_bytes();
+            let url = format!("{}/api/auth/token", self.mesh.base);
+            send("POST", &url, &kind, Some(body)).await.expect("an answer")
+        };
+        let refresh = async |jti: &str| {
+            let exp = diracx_core::Clock::now(&diracx_core::SystemClock).timestamp() + 600;
+            let claims = json!({"jti": jti, "exp": exp, "dirac_policies": {}, "legacy_exchange": false});
+            let token = self.mesh.key.sign(&claims);
+            ask(&[("grant_type", "refresh_token"), ("refresh_token", &token)]).await.status
+        };
+        let device = ask(&[("grant_type", DEVICE_CODE), ("device_code", "a device code")]).await;
+        assert_eq!(device.status, 200, "{device:?}");
+        let program = ask(&[
+            ("grant_type", "authorization_code"),
+            ("code", "an authorization code"),
+            // the example of RFC 7636
+            ("code_verifier", "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk"),
+            ("redirect_uri", "http://diracx.test.invalid:8000/api/docs/oauth2-redirect"),
+        ])
+        .await;
+        assert_eq!(program.status, 200, "{program:?}");
+        assert_eq!(refresh("019c167f-cc00-7000-8000-000000000001").await, 200, "of alice");
+        assert_eq!(refresh("019b76da-8800-7000-8000-000000000001").await, 401, "of bob, revoked");
+        assert_eq!(refresh("019ca6b1-dc00-7000-8000-000000000001").await, 401, "of bob, closed with it");
+        let live = "SELECT CONCAT_WS('|', Sub, COUNT(*)) AS text FROM RefreshTokens WHERE Status = 'CREATED' GROUP BY Sub";
+        let live = self.mesh.database.texts(LOGINS, live).await.expect("tokens");
+        assert_eq!(live, ["alpha:11111111-aaaa-4aaa-8aaa-000000000001|3"], "alice's three sessions");
     }
 
     async fn every_job_is_found(&self) {

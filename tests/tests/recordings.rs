@@ -56,16 +56,8 @@ async fn with_statuses(mesh: &mut Mesh) {
 }
 
 on_both_forms! {
-    async fn discovery_and_health_are_as_recorded(mesh: Mesh) {
-        replay(&mesh, "01-well-known-and-health").await;
-    }
-
     async fn the_configuration_is_served_as_recorded(mesh: Mesh) {
         replay(&mesh, "02-config").await;
-    }
-
-    async fn everybody_learns_who_he_is_as_recorded(mesh: Mesh) {
-        replay(&mesh, "03-userinfo").await;
     }
 
     async fn client_versions_are_judged_as_recorded(mesh: Mesh) {
@@ -78,6 +70,14 @@ on_both_forms! {
 }
 
 on_every_mesh! {
+    async fn discovery_and_health_are_as_recorded(mesh: Mesh) {
+        replay(&mesh, "01-well-known-and-health").await;
+    }
+
+    async fn everybody_learns_who_he_is_as_recorded(mesh: Mesh) {
+        replay(&mesh, "03-userinfo").await;
+    }
+
     async fn jobs_are_submitted_as_recorded(mesh: Mesh) {
         replay(&mesh, "04-job-submission").await;
     }

@@ -1,7 +1,8 @@
 //! The access guard: nobody reaches a handler whom the contract does not let in.
 //!
 //! It does what the contract's declaration says, and no more: who may do what to which job is the
-//! service's policy, which needs the request.
+//! service's policy, which needs the request. Whoever is refused, by the guard or by a policy, is noted for
+//! administrators; bad tokens are not, since every session ends with one.
 
 use std::{
     convert::Infallible,
@@ -75,18 +76,59 @@ impl Guard {
             tracing::debug!(rpc = path, reason = error.particulars(), "token refused");
             to_status(error)
         })?;
-        match &*identity {
-            Identity::User(_) => {}
-            Identity::Component(component) if rule.components.contains(&component.name) => {}
-            Identity::Component(component) => {
-                let component = component.name.chars().take(100).collect();
-                return Err(to_status(Refusal::Component { component, path: path.to_owned() }));
-            }
-            Identity::Pilot(_) if rule.pilots => {}
-            Identity::Pilot(_) => return Err(to_status(Refusal::Pilot { path: path.to_owned() })),
+        if let Some(refusal) = refusal(path, &rule, &identity) {
+            note_refusal(path, &identity);
+            return Err(to_status(refusal));
         }
         Ok((rule.clone(), Some(identity)))
     }
+}
+
+/// Why the declaration does not let this identity in.
+fn refusal(path: &str, rule: &Rule, identity: &Identity) -> Option<Refusal> {
+    match identity {
+        Identity::User(_) => None,
+        Identity::Component(component) => (!rule.components.contains(&component.name)).then(|| {
+            let component = component.name.chars().take(100).collect();
+            Refusal::Component { component, path: path.to_owned() }
+        }),
+        Identity::Pilot(_) => (!rule.pilots).then(|| Refusal::Pilot { path: path.to_owned() }),
+    }
+}
+
+/// Tells administrators who was refused what. One line for each such call of somebody whom we know; the trace leads to
+/// the particulars.
+fn note_refusal(path: &str, identity: &Identity) {
+    const TARGET: &str = "diracx_audit";
+    let rpc = path.trim_start_matches('/');
+    match identity {
+        Identity::User(user) => {
+            let (sub, name) = (&user.sub, &user.preferred_username);
+            tracing::warn!(
+                target: TARGET, audit = "refusal", rpc, %sub, user = %name, vo = %user.vo, group = %user.dirac_group,
+                token.id = %user.token_id, "{name} of {} was refused {rpc}", user.vo
+            );
+        }
+        Identity::Pilot(pilot) => {
+            tracing::warn!(
+                target: TARGET, audit = "refusal", rpc, vo = %pilot.vo, pilot.stamp = %pilot.stamp,
+                token.id = %pilot.token_id, "pilot {} of {} was refused {rpc}", pilot.stamp, pilot.vo
+            );
+        }
+        Identity::Component(component) => {
+            let name = &component.name;
+            tracing::warn!(
+                target: TARGET, audit = "refusal", rpc, component = %name, token.id = %component.token_id,
+                "{name} was refused {rpc}"
+            );
+        }
+    }
+}
+
+/// Whether the answer says that the caller may not do this. Policies decide before anything is sent.
+fn is_refused(response: &RpcResponse) -> bool {
+    const PERMISSION_DENIED: &[u8] = b"7";
+    response.headers().get("grpc-status").is_some_and(|status| status.as_bytes() == PERMISSION_DENIED)
 }
 
 /// Puts a [`Guard`] in front of a service.
@@ -135,10 +177,14 @@ where
                     // in process, a caller's extensions arrive here: what they claim counts for nothing
                     request.extensions_mut().remove::<Arc<Identity>>();
                     request.extensions_mut().insert(rule);
-                    if let Some(identity) = identity {
-                        request.extensions_mut().insert(identity);
+                    let Some(identity) = identity else { return inner.call(request).await };
+                    request.extensions_mut().insert(identity.clone());
+                    let path = request.uri().path().to_owned();
+                    let response = inner.call(request).await?;
+                    if is_refused(&response) {
+                        note_refusal(&path, &identity);
                     }
-                    inner.call(request).await
+                    Ok(response)
                 }
             }
         })

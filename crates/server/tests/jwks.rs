@@ -17,6 +17,9 @@ use tokio::sync::Notify;
 mod common;
 use common::{ISSUER, TestClock, noon};
 
+/// Unknown keys are asked for so long after the last fetch.
+const WAIT: std::time::Duration = std::time::Duration::from_millis(500);
+
 /// An auth service whose document tests set; `None` is one that is away.
 #[derive(Clone, Default)]
 struct Published {
@@ -42,9 +45,10 @@ impl Published {
             let answer: futures::future::BoxFuture<'static, Result<String, diracx_server::BoxError>> =
                 Box::pin(async move {
                     published.fetches.fetch_add(1, Ordering::SeqCst);
+                    // what is published later is not in this answer
+                    let document = published.document.lock().unwrap().clone();
                     tokio::task::yield_now().await;
                     published.fetched.notify_one();
-                    let document = published.document.lock().unwrap().clone();
                     document.ok_or_else(|| "connection refused".into())
                 });
             answer
@@ -83,7 +87,7 @@ async fn keys_are_fetched_once_by_many() {
     assert_eq!(published.fetches(), 1);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn an_auth_service_that_is_away_is_an_outage_and_no_bad_token() {
     let Setup { clock, published, verifier } = setup();
     let private = rotate_key(None, KeyKind::Ed25519, noon()).unwrap();
@@ -99,24 +103,70 @@ async fn an_auth_service_that_is_away_is_an_outage_and_no_bad_token() {
     assert!(verifier.verify(&good).await.is_ok());
 }
 
-#[tokio::test]
-async fn a_new_key_is_asked_for_but_strangers_cannot_make_us_ask_all_the_time() {
+#[tokio::test(start_paused = true)]
+async fn a_token_of_a_fresh_key_waits_for_the_key_and_is_not_turned_away() {
     let Setup { clock, published, verifier } = setup();
     let old = rotate_key(None, KeyKind::Ed25519, noon()).unwrap();
     published.set(&old);
     verifier.verify(&token(&clock, &old)).await.unwrap();
 
-    let stranger = token(&clock, &rotate_key(None, KeyKind::Ed25519, noon()).unwrap());
-    for _ in 0..5 {
-        assert!(verifier.verify(&stranger).await.is_err());
-    }
-    assert_eq!(published.fetches(), 1);
-
     let rotated = rotate_key(Some(&old), KeyKind::Ed25519, noon()).unwrap();
     published.set(&rotated);
-    clock.set(noon() + Duration::milliseconds(500));
-    assert!(verifier.verify(&token(&clock, &rotated)).await.is_ok());
-    assert_eq!(published.fetches(), 2);
+    let fresh: Vec<String> = (0..20).map(|_| token(&clock, &rotated)).collect();
+    let begun = tokio::time::Instant::now();
+    let answers = futures::future::join_all(fresh.iter().map(|token| verifier.verify(token))).await;
+    assert!(answers.iter().all(Result::is_ok));
+    assert_eq!((published.fetches(), begun.elapsed()), (2, WAIT), "all wait for one fetch, and not for long");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_was_on_its_way_when_the_key_was_published_is_not_the_last_word() {
+    let Setup { clock, published, verifier } = setup();
+    let old = rotate_key(None, KeyKind::Ed25519, noon()).unwrap();
+    published.set(&old);
+    verifier.verify(&token(&clock, &old)).await.unwrap();
+    tokio::time::advance(2 * WAIT).await;
+
+    let stranger = token(&clock, &rotate_key(None, KeyKind::Ed25519, noon()).unwrap());
+    let rotated = rotate_key(Some(&old), KeyKind::Ed25519, noon()).unwrap();
+    let fresh = token(&clock, &rotated);
+    let asked_early = verifier.verify(&stranger);
+    let asked_late = async {
+        published.set(&rotated);
+        verifier.verify(&fresh).await
+    };
+    let (stranger, fresh) = tokio::join!(biased; asked_early, asked_late);
+    assert!(stranger.is_err() && fresh.is_ok(), "{fresh:?}");
+    assert_eq!(published.fetches(), 3);
+}
+
+#[tokio::test(start_paused = true)]
+async fn strangers_cannot_make_us_ask_all_the_time_nor_hold_many_calls() {
+    let Setup { clock, published, verifier } = setup();
+    let private = rotate_key(None, KeyKind::Ed25519, noon()).unwrap();
+    published.set(&private);
+    let good = token(&clock, &private);
+    verifier.verify(&good).await.unwrap();
+
+    let stranger = || token(&clock, &rotate_key(None, KeyKind::Ed25519, noon()).unwrap());
+    let strangers: Vec<String> = (0..600).map(|_| stranger()).collect();
+    let begun = tokio::time::Instant::now();
+    let mut calls: Vec<_> = strangers.iter().map(|token| Box::pin(verifier.verify(token))).collect();
+    let mut turned_away = 0;
+    for call in &mut calls {
+        turned_away += usize::from(futures::poll!(call).is_ready());
+    }
+    assert_eq!(turned_away, 600 - 512, "so many wait, and no more");
+    let other = token(&clock, &private);
+    assert!(verifier.verify(&other).await.is_ok() && begun.elapsed().is_zero(), "others do not notice");
+
+    let waiting = calls.into_iter().take(512);
+    assert!(futures::future::join_all(waiting).await.iter().all(Result::is_err));
+    assert_eq!((published.fetches(), begun.elapsed()), (2, WAIT));
+    for _ in 0..6 {
+        assert!(verifier.verify(&stranger()).await.is_err());
+    }
+    assert_eq!((published.fetches(), begun.elapsed()), (8, 7 * WAIT), "two times a second at the most");
 }
 
 #[tokio::test]
@@ -143,7 +193,7 @@ async fn old_keys_are_renewed_in_the_background_and_removed_keys_forgotten() {
     assert!(verifier.verify(&by_old).await.is_err());
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn while_the_auth_service_is_away_the_last_good_keys_serve() {
     let Setup { clock, published, verifier } = setup();
     let private = rotate_key(None, KeyKind::Ed25519, noon()).unwrap();

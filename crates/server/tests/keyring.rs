@@ -57,11 +57,7 @@ async fn keys_are_rotated_without_a_restart_and_old_tokens_stay_good() {
     let signing = one.keys.current().signing_key(&DEFAULT_ALGORITHMS).unwrap().kid().to_owned();
     assert_ne!(signing, old_kid);
     // nobody has told the other, but it meets a key that it does not know
-    let patience = std::time::Instant::now() + std::time::Duration::from_secs(5);
-    while other.verifier.verify(&new).await.is_err() {
-        assert!(std::time::Instant::now() < patience, "the other process never looked");
-        tokio::task::yield_now().await;
-    }
+    other.verifier.verify(&new).await.expect("it looks at once");
     for process in [&one, &other] {
         process.verifier.verify(&old).await.expect("the key of before still verifies");
     }
@@ -93,6 +89,28 @@ async fn a_key_store_that_is_damaged_changes_nothing() {
     rotate(&path, KeyKind::Ed25519);
     process.keys.look_now();
     assert_ne!(process.keys.current().keys()[0].kid(), KeyStore::parse(&good).unwrap().keys()[0].kid());
+}
+
+#[tokio::test]
+async fn a_key_store_that_could_not_be_read_is_read_as_soon_as_it_can_be() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("keystore.json");
+    rotate(&path, KeyKind::Ed25519);
+    let process = process(&path);
+    let first = process.keys.current().keys()[0].kid().to_owned();
+    let good = rotate(&path, KeyKind::Ed25519);
+
+    // a file of the same name, time and length, that makes sense only later, as one that may not be read yet
+    let written = std::fs::File::options().write(true).open(&path).unwrap();
+    let time = written.metadata().unwrap().modified().unwrap();
+    std::fs::write(&path, " ".repeat(good.len())).unwrap();
+    written.set_modified(time).unwrap();
+    process.keys.look_now();
+    assert_eq!(process.keys.current().keys()[0].kid(), first);
+    std::fs::write(&path, &good).unwrap();
+    written.set_modified(time).unwrap();
+    process.keys.look_now();
+    assert_eq!(process.keys.current().keys().len(), 2, "it was given up after the first look");
 }
 
 #[test]

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod cleaning;
 pub mod data_dir;
 pub mod dev_config;
 pub mod dev_idp;
@@ -98,6 +99,7 @@ impl Standalone {
         };
         let (stop, stopped) = watch::channel(false);
         let executor = executor.map(|executor| diracx_server::spawn(executor.run(told(stopped.clone()))));
+        diracx_server::spawn(cleaning::run(mesh.auth_for_tasks.clone(), told(stopped.clone())));
         let greeting = Greeting::new(&base, &place, data.path(), dev_idp.is_some());
         let server = diracx_server::spawn(serve(listener, mesh, settings, stopped));
         Ok(RunningStandalone { address, greeting, stop, executor, server, _data: data })

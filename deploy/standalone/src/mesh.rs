@@ -21,6 +21,8 @@ use crate::{
 
 /// For how long the configuration is awaited before anything is served. After that, health tells that it is not there.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// The name of the tasks in their tokens.
+const TASKS: &str = "tasks";
 /// The name of the jobs service in its tokens.
 const JOBS: &str = "jobs";
 
@@ -30,6 +32,8 @@ pub(crate) struct Mesh {
     pub(crate) router: Router,
     /// The jobs service, for the executor.
     pub(crate) jobs: AnyChannel,
+    /// The auth service, called by the tasks.
+    pub(crate) auth_for_tasks: AnyChannel,
     /// Signs the tokens of components.
     pub(crate) minter: TokenMinter,
     /// The time.
@@ -59,9 +63,7 @@ impl Mesh {
                 }
                 anyhow::Ok(())
             },
-            async {
-                AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await.context("AuthDB")
-            },
+            async { open_auth(settings).await.context("AuthDB") },
             async { settings.jobs.open_store().await.context("the databases of jobs") },
             async { open_pilots(settings).await.context("PilotAgentsDB") },
             async {
@@ -94,6 +96,7 @@ impl Mesh {
         )?;
         diracx_auth::observe(&auth_deps, auth_ready.clone());
         let auth = in_process(diracx_auth::service(auth_deps, &wiring.stack(diracx_auth::access()?)));
+        let auth_for_tasks = wiring.called_by(TASKS, auth.clone());
 
         let (jobs_later, jobs_are_there) = diracx_client::later();
         let pilots = pilot_store
@@ -167,7 +170,7 @@ impl Mesh {
         let mut readiness = vec![auth_ready, config_ready, jobs_ready];
         readiness.extend(pilots.map(|(_, ready)| ready));
         readiness.push(rss_ready);
-        Ok(Self { router, jobs, minter, clock, readiness, metrics })
+        Ok(Self { router, jobs, auth_for_tasks, minter, clock, readiness, metrics })
     }
 
     /// The token of a component.
@@ -205,6 +208,14 @@ impl Wiring<'_> {
         let token = self.minter.component(component);
         ConfigFollower::start(diracx_client::config(config.clone()), move || std::future::ready(token.get()))
     }
+}
+
+/// The database of logins, with its tables if they are to be made.
+async fn open_auth(settings: &Settings) -> anyhow::Result<AuthDb> {
+    if settings.jobs.migrate {
+        AuthDb::migrate(&settings.auth_db).await?;
+    }
+    Ok(AuthDb::open(&settings.auth_db, settings.jobs.databases.connections).await?)
 }
 
 /// The pilots' database, unless the installation has none.

@@ -9,7 +9,7 @@ use diracx_proto::{
     auth::v1::{FinishDeviceLoginRequest, InitiateDeviceFlowRequest, StartDeviceLoginRequest},
     time::whole_seconds,
 };
-use http::{HeaderValue, StatusCode, header::LOCATION};
+use http::{HeaderMap, HeaderValue, StatusCode, header::LOCATION};
 use serde_json::json;
 
 use super::{
@@ -17,7 +17,7 @@ use super::{
     auth_legacy::legacy_exchange,
     auth_management::{refresh_tokens, revoke_refresh_token, userinfo},
     auth_token::{revoke, token},
-    pages::for_people,
+    pages::{for_people, wants_page},
 };
 use crate::{
     context::Context,
@@ -93,12 +93,16 @@ async fn do_device_flow(
 async fn finish_device_flow(
     State(context): State<Context>,
     url: PublicUrl,
+    headers: HeaderMap,
     RawQuery(query): RawQuery,
 ) -> Result<Response, Refusal> {
     let Callback { code, state, error, error_description, issuer } = Callback::read(query.as_deref())?;
     let callback_url = url.at(COMPLETE);
     let request = FinishDeviceLoginRequest { code, state, callback_url, error, error_description, issuer };
-    context.auth().finish_device_login(outgoing(request)).await?;
+    let finished = context.auth().finish_device_login(outgoing(request)).await?.into_inner();
+    if wants_page(&headers) && !finished.refusal.is_empty() {
+        return Err(Refusal::new(StatusCode::FORBIDDEN, finished.refusal));
+    }
     redirect(&url.at(FINISHED))
 }
 

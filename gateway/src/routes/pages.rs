@@ -61,7 +61,7 @@ async fn answer(request: Request, next: Next) -> Response {
 }
 
 /// Browsers name HTML, programs name JSON or take anything.
-fn wants_page(headers: &HeaderMap) -> bool {
+pub(super) fn wants_page(headers: &HeaderMap) -> bool {
     headers.get_all(ACCEPT).iter().any(|accept| {
         let accept = accept.as_bytes();
         accept.windows(b"text/html".len()).any(|part| part.eq_ignore_ascii_case(b"text/html"))
@@ -139,6 +139,11 @@ fn page(seen: &Seen<'_>) -> Page {
     }
     match seen.status {
         StatusCode::TOO_MANY_REQUESTS => says("Too many attempts", "Wait a minute, then try again."),
+        StatusCode::FORBIDDEN => says(
+            "You may not come in",
+            "The identity provider of your organisation knows you, but the program that asked will get no access for you. \
+             Those who look after your virtual organisation can change that.",
+        ),
         StatusCode::UNAUTHORIZED => says(
             "The login could not be confirmed",
             "The identity provider of your organisation did not prove who you are. Perhaps this page was loaded twice: \
@@ -194,6 +199,7 @@ mod tests {
         check(back, 502, "IDENTITY_PROVIDER_FAILED", "", "The login service does not answer");
         check(back, 400, "INVALID_GRANT", "access_denied", "You did not allow the login");
         check(back, 400, "INVALID_GRANT", "", "This login is over");
+        check(back, 403, "", "", "You may not come in");
         check(back, 401, "INVALID_GRANT", "", "The login could not be confirmed");
         check(back, 429, "TOO_MANY_ATTEMPTS", "", "Too many attempts");
         check(back, 422, "", "", "The login did not work");

@@ -11,6 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     error::Error,
+    idp::IdpError,
     logic::identity::Grant,
     policy::{IssuePilotToken, RevokeToken},
 };
@@ -37,7 +38,7 @@ pub(crate) fn refreshed(grant: &Grant, jti: Uuid, next: Option<Uuid>) {
     tracing::info!(target: TARGET, audit = "refresh", %sub, %user, %vo, %jti, next, "{user} of {vo} goes on");
 }
 
-/// A refresh token was used a second time; all sessions of its subject are closed.
+/// A refresh token was used a second time; all sessions of its subject are closed, but for those of DIRAC servers.
 pub(crate) fn reused(sub: &str, jti: Uuid, closed: usize) {
     tracing::warn!(
         target: TARGET, audit = "reuse", %sub, %jti, token.count = closed,
@@ -67,7 +68,8 @@ pub(crate) fn pilot(claims: &PilotClaims, _: &IssuePilotToken) {
     tracing::info!(target: TARGET, audit = "pilot token", %vo, pilot.stamp = stamp, %jti, "pilot {stamp} of {vo} got its token");
 }
 
-/// Somebody was refused. What is our own fault, or has to wait, is no refusal.
+/// Somebody was refused. What is our own fault, or has to wait, is no refusal; and whom we know by a token the guard
+/// has noted.
 pub(crate) fn refused(what: &'static str, error: &Error) {
     let explanation = error.explain();
     let is_refusal = matches!(
@@ -79,9 +81,24 @@ pub(crate) fn refused(what: &'static str, error: &Error) {
             | Code::NotFound
             | Code::ResourceExhausted
     );
-    if is_refusal && explanation.reason != Reason::AuthorizationPending {
-        let why: String = error.to_string().chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
+    let noted_by_guard = matches!(error, Error::Forbidden | Error::NotYourToken);
+    if is_refusal && !noted_by_guard && explanation.reason != Reason::AuthorizationPending {
+        let why: String = why(error).chars().filter(|c| !c.is_control()).take(MAX_TEXT).collect();
         let reason = explanation.reason.as_str();
         tracing::warn!(target: TARGET, audit = "refusal", what, reason, why, "{what} was refused: {reason}");
+    }
+}
+
+/// What the caller reads, without codes and without the words of a provider.
+fn why(error: &Error) -> String {
+    match error {
+        Error::UserCodeGone(_) => "the login was finished or ended before".to_owned(),
+        Error::Idp(idp) => match &**idp {
+            IdpError::LoginRefused { error, .. } => {
+                format!("the identity provider refused the login: {error}")
+            }
+            other => other.to_string(),
+        },
+        other => other.to_string(),
     }
 }

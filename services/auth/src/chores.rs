@@ -1,7 +1,7 @@
-//! What an administrator does to the key store by hand: `diracx-auth rotate-key`, `delete-key` and
-//! `component-keys`.
+//! What an administrator does by hand: `diracx-auth rotate-key`, `delete-key` and `component-keys` with key stores,
+//! `clean` with the database.
 //!
-//! The file is replaced in one step, readable by its owner only. Running processes notice by themselves.
+//! The file of a key store is replaced in one step, readable by its owner only. Running processes notice by themselves.
 
 use std::{
     ffi::OsString,
@@ -11,14 +11,18 @@ use std::{
 
 use clap::Parser;
 use diracx_core::{Clock, SystemClock};
-use diracx_server::token::{KeyKind, KeyStore, KeyStoreError, delete_key, rotate_key};
+use diracx_db::DbUrl;
+use diracx_server::{
+    settings::{Problems, Secret},
+    token::{KeyKind, KeyStore, KeyStoreError, delete_key, rotate_key},
+};
 
-use crate::key_file;
+use crate::{error::Error, key_file, logic::cleaning::Cleaner, policy, settings::RetentionArgs, store};
 
 /// The words that begin a chore; anything else starts the service.
-const CHORES: [&str; 3] = ["rotate-key", "delete-key", "component-keys"];
+const CHORES: [&str; 4] = ["rotate-key", "delete-key", "component-keys", "clean"];
 
-/// Looks after the key store.
+/// Looks after the key store and the database.
 #[derive(Debug, Parser)]
 #[command(name = "diracx-auth", version)]
 pub enum Chore {
@@ -31,13 +35,21 @@ pub enum Chore {
         /// The key store, a JWK set with private keys.
         #[arg(long, env = "DIRACX_SERVICE_AUTH_TOKEN_KEYSTORE", hide_env_values = true, value_name = "PATH")]
         keystore: PathBuf,
-        /// The type of the new key: OKP (signs Ed25519) or EC (signs ES256, which the setting
-        /// DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS must allow).
+        /// The type of the new key: OKP (signs Ed25519) or EC (signs ES256).
         #[arg(long, default_value = "OKP", value_name = "TYPE")]
         kty: String,
         /// Its curve: Ed25519 for OKP, P-256 for EC.
         #[arg(long, value_name = "CURVE")]
         crv: Option<String>,
+        /// The signature algorithms that are allowed where the key is used, as a JSON list of Ed25519, RS256, ES256. A
+        /// key that signs with another one is not made: nobody would believe its tokens.
+        #[arg(
+            long,
+            env = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS",
+            default_value = r#"["RS256","Ed25519"]"#,
+            value_name = "JSON"
+        )]
+        token_allowed_algorithms: String,
     },
     /// Removes a key: tokens signed with it are refused from now on.
     DeleteKey {
@@ -56,6 +68,18 @@ pub enum Chore {
         /// The components and the files of their private keys, such as jobs=/keys/jobs.json.
         #[arg(required = true, value_name = "NAME=PATH", value_parser = named_path)]
         components: Vec<(String, PathBuf)>,
+    },
+    /// Removes old logins and old refresh tokens from the database, and prepares the partitions of the coming months
+    /// where it has them: what DiracX's `cleanup-authdb` does.
+    ///
+    /// It may run while everything else does, once a day or once a month.
+    Clean {
+        /// `AuthDB`: `sqlite+aiosqlite:///path` or `mysql+aiomysql://user:password@host:3306/schema`.
+        #[arg(long, env = "DIRACX_DB_URL_AUTHDB", hide_env_values = true, value_name = "URL")]
+        db_url_authdb: Secret,
+        /// How long old rows are kept.
+        #[command(flatten)]
+        retention: RetentionArgs,
     },
 }
 
@@ -90,6 +114,18 @@ pub enum ChoreError {
         /// What there is.
         known: Vec<String>,
     },
+    /// Nobody would believe the tokens of such a key.
+    #[error("{0} is not among the allowed algorithms (DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS)")]
+    NotAllowed(&'static str),
+    /// Values cannot be used.
+    #[error("{0}")]
+    Settings(Problems),
+    /// The database cannot be cleaned.
+    #[error("AuthDB cannot be cleaned: {0}")]
+    Database(#[source] Box<Error>),
+    /// The machine has no threads left.
+    #[error("no runtime: {0}")]
+    Runtime(#[source] io::Error),
     /// Without a key to sign with no token could be made.
     #[error("{kid} is the only key that signs; make another one first, with rotate-key")]
     LastSigningKey {
@@ -115,14 +151,26 @@ impl Chore {
     /// If the key store stays as it was.
     pub fn run(self) -> Result<String, ChoreError> {
         match self {
-            Self::RotateKey { keystore, kty, crv } => {
+            Self::RotateKey { keystore, kty, crv, token_allowed_algorithms } => {
                 let crv = crv.unwrap_or_else(|| if kty == "EC" { "P-256" } else { "Ed25519" }.to_owned());
-                rotate(&keystore, KeyKind::from_names(&kty, &crv)?)
+                let kind = KeyKind::from_names(&kty, &crv)?;
+                must_be_allowed(kind, &token_allowed_algorithms)?;
+                rotate(&keystore, kind)
             }
             Self::DeleteKey { keystore, kid } => delete(&keystore, &kid),
             Self::ComponentKeys { components } => component_keys(components),
+            Self::Clean { db_url_authdb, retention } => clean(&db_url_authdb, &retention),
         }
     }
+}
+
+fn must_be_allowed(kind: KeyKind, allowed: &str) -> Result<(), ChoreError> {
+    const ALLOWED: &str = "DIRACX_SERVICE_AUTH_TOKEN_ALLOWED_ALGORITHMS";
+    let mut problems = Problems::default();
+    let allowed: Vec<String> =
+        problems.json(ALLOWED, allowed).ok_or_else(|| ChoreError::Settings(std::mem::take(&mut problems)))?;
+    let algorithm = kind.algorithm().as_str();
+    if allowed.iter().any(|name| name == algorithm) { Ok(()) } else { Err(ChoreError::NotAllowed(algorithm)) }
 }
 
 fn rotate(path: &Path, kind: KeyKind) -> Result<String, ChoreError> {
@@ -155,6 +203,31 @@ fn component_keys(components: Vec<(String, PathBuf)>) -> Result<String, ChoreErr
     let public = components.into_iter().map(|(name, path)| Ok((name, KeyStore::read(&path)?.public_jwks())));
     let public: serde_json::Map<String, serde_json::Value> = public.collect::<Result<_, KeyStoreError>>()?;
     Ok(serde_json::Value::Object(public).to_string())
+}
+
+fn clean(url: &Secret, retention: &RetentionArgs) -> Result<String, ChoreError> {
+    let mut problems = Problems::default();
+    let url: Option<DbUrl> = problems.check("DIRACX_DB_URL_AUTHDB", url.expose().trim().parse());
+    let (Some(url), Some(retention)) = (url, retention.read(&mut problems)) else {
+        return Err(ChoreError::Settings(problems));
+    };
+    let work = async {
+        let store = store::open(&url, 1).await?;
+        let cleaner = Cleaner { store: &*store, retention, now: SystemClock.now() };
+        cleaner.everything(&policy::clean_by_hand()).await
+    };
+    let runtime = tokio::runtime::Runtime::new().map_err(ChoreError::Runtime)?;
+    let (flows, tokens) = runtime.block_on(work).map_err(|error| ChoreError::Database(Box::new(error)))?;
+    let mut done = format!(
+        "removed {} device logins, {} authorization code logins and {} refresh tokens",
+        flows.device, flows.authorization, tokens.rows
+    );
+    for (what, partitions) in [("added", tokens.partitions.added), ("removed", tokens.partitions.removed)] {
+        if !partitions.is_empty() {
+            done.push_str(&format!("\n{what} the partitions {}", partitions.join(", ")));
+        }
+    }
+    Ok(done)
 }
 
 /// What happens on the way, before it is known which file it happened to.

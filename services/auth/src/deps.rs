@@ -14,7 +14,7 @@ use crate::{
     enrichment::TokenPolicies,
     error::Result,
     idp::IdentityProviders,
-    logic::attempts::Attempts,
+    logic::{attempts::Attempts, cleaning::Cleaner},
     settings::AuthSettings,
     store::{self, AuthStore},
 };
@@ -24,7 +24,12 @@ use crate::{
 pub struct AuthDb(pub(crate) Arc<dyn AuthStore>);
 
 impl AuthDb {
-    /// Makes or adopts the tables and opens the database; `connections` at the most, on MySQL.
+    /// Makes the tables that are missing, before the database is opened; those that are there are adopted as they are.
+    pub async fn migrate(url: &DbUrl) -> DbResult<()> {
+        store::migrate(url).await
+    }
+
+    /// Opens the database; `connections` at the most, on MySQL.
     pub async fn open(url: &DbUrl, connections: u32) -> DbResult<Self> {
         store::open(url, connections).await.map(Self)
     }
@@ -92,5 +97,9 @@ impl Deps {
 
     pub(crate) fn store(&self) -> &dyn AuthStore {
         &*self.db.0
+    }
+
+    pub(crate) fn cleaner(&self) -> Cleaner<'_> {
+        Cleaner { store: self.store(), retention: self.settings.retention(), now: self.clock.now() }
     }
 }

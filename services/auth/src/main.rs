@@ -41,6 +41,9 @@ fn do_chore(chore: Result<Chore, clap::Error>) -> ExitCode {
 
 async fn run(settings: Settings, metrics: Metrics) -> anyhow::Result<()> {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    if settings.db_migrate {
+        AuthDb::migrate(&settings.db_url).await.context("AuthDB")?;
+    }
     let db = AuthDb::open(&settings.db_url, settings.db_connections).await.context("AuthDB")?;
     let token = settings.token.minter(clock.clone())?.component(COMPONENT);
     let config_service = settings.config_service.connect(None)?;

@@ -58,6 +58,11 @@ pub(crate) fn clean(identity: &Identity) -> Result<Clean> {
     identity.as_component().map(|_| Clean(())).ok_or(Error::Forbidden)
 }
 
+/// Whoever starts the chore `diracx-auth clean` has the database anyway.
+pub(crate) fn clean_by_hand() -> Clean {
+    Clean(())
+}
+
 /// Whether this identity may have tokens of pilots made: only a part of the system, and the guard knows which.
 pub(crate) fn issue_pilot_token(identity: &Identity) -> Result<IssuePilotToken> {
     identity.as_component().map(|_| IssuePilotToken(())).ok_or(Error::Forbidden)

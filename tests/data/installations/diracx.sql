@@ -338,3 +338,59 @@ INSERT INTO ResourceStatus (Name, StatusType, VO, Status, Reason, DateEffective,
     ('SE-ONE', 'CheckAccess', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'StorageElement', 'rs_svc'),
     ('SE-ONE', 'RemoveAccess', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'StorageElement', 'rs_svc'),
     ('cat.one.ch', 'all', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'Catalog', 'rs_svc');
+
+-- db: AuthDB
+-- The codes are the SHA-256 of `a device code` and `an authorization code`; the flows were begun just now.
+CREATE TABLE DeviceFlows (
+    UserCode VARCHAR(8) NOT NULL,
+    Status VARCHAR(16) NOT NULL DEFAULT 'PENDING',
+    CreationTime DATETIME NOT NULL DEFAULT (UTC_TIMESTAMP),
+    ClientID VARCHAR(255) NOT NULL,
+    Scope VARCHAR(1024) NOT NULL,
+    DeviceCode VARCHAR(128) NOT NULL,
+    IDToken JSON,
+    PRIMARY KEY (UserCode),
+    UNIQUE (DeviceCode)
+);
+
+CREATE TABLE AuthorizationFlows (
+    UUID CHAR(32) NOT NULL,
+    Status VARCHAR(16) NOT NULL DEFAULT 'PENDING',
+    ClientID VARCHAR(255) NOT NULL,
+    CreationTime DATETIME NOT NULL DEFAULT (UTC_TIMESTAMP),
+    Scope VARCHAR(1024) NOT NULL,
+    CodeChallenge VARCHAR(255) NOT NULL,
+    CodeChallengeMethod VARCHAR(8) NOT NULL,
+    RedirectURI VARCHAR(255) NOT NULL,
+    Code VARCHAR(255),
+    IDToken JSON,
+    PRIMARY KEY (UUID)
+);
+
+CREATE TABLE RefreshTokens (
+    JTI CHAR(32) NOT NULL,
+    Status VARCHAR(16) NOT NULL DEFAULT 'CREATED',
+    Scope VARCHAR(1024) NOT NULL,
+    Sub VARCHAR(256) NOT NULL,
+    PRIMARY KEY (JTI)
+);
+CREATE INDEX index_status_sub ON RefreshTokens (Status, Sub);
+CREATE INDEX ix_RefreshTokens_Sub ON RefreshTokens (Sub);
+ALTER TABLE RefreshTokens PARTITION BY RANGE COLUMNS (JTI) (
+    PARTITION p_2025_12 VALUES LESS THAN ('019b76da880070008000000000000000'),
+    PARTITION p_2026_1 VALUES LESS THAN ('019c167fcc0070008000000000000000'),
+    PARTITION p_2026_2 VALUES LESS THAN ('019ca6b1dc0070008000000000000000'),
+    PARTITION p_future VALUES LESS THAN (MAXVALUE)
+);
+
+INSERT INTO DeviceFlows (UserCode, Status, ClientID, Scope, DeviceCode, IDToken) VALUES
+    ('BCDFGHJK', 'READY', 'myDIRACClientID', 'vo:alpha', 'c38e3166b21acb9f9eedc44b639c6f7f21ff7b01770fde3308fbe2055238a4cf', '{"sub": "11111111-aaaa-4aaa-8aaa-000000000001", "iss": "https://idp.invalid", "aud": ["alpha-client"], "exp": 1769947200, "iat": 1769943600, "groups": {"a": [1, 2.5, null]}}'),
+    ('LMNPQRST', 'PENDING', 'myDIRACClientID', 'vo:alpha group:alpha_user', 'a device that waits', NULL),
+    ('VWXZBCDF', 'DONE', 'myDIRACClientID', 'vo:alpha', 'a device that has its tokens', '{"sub": "somebody"}');
+INSERT INTO AuthorizationFlows (UUID, Status, ClientID, Scope, CodeChallenge, CodeChallengeMethod, RedirectURI, Code, IDToken) VALUES
+    ('019c167fcc0070008000000000000001', 'READY', 'myDIRACClientID', 'vo:alpha', 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM', 'S256', 'http://diracx.test.invalid:8000/api/docs/oauth2-redirect', '1af4c7e1b23abc3ea38d64bd9462ff6dc577371de4638d43e1d307d0d0d84728', '{"sub": "11111111-aaaa-4aaa-8aaa-000000000001"}'),
+    ('019c167fcc0070008000000000000002', 'PENDING', 'myDIRACClientID', 'vo:alpha', 'challenge', 'S256', 'http://diracx.test.invalid:8000/api/docs/oauth2-redirect', NULL, NULL);
+INSERT INTO RefreshTokens VALUES
+    ('019b76da880070008000000000000001', 'REVOKED', 'vo:alpha', 'alpha:11111111-aaaa-4aaa-8aaa-000000000002'),
+    ('019c167fcc0070008000000000000001', 'CREATED', 'vo:alpha', 'alpha:11111111-aaaa-4aaa-8aaa-000000000001'),
+    ('019ca6b1dc0070008000000000000001', 'CREATED', 'vo:alpha property:NormalUser', 'alpha:11111111-aaaa-4aaa-8aaa-000000000002');

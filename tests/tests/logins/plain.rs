@@ -79,7 +79,9 @@ async fn somebody_who_is_not_registered_gets_no_token() {
     let login = scene.begin().await;
     let mut mallory = Person::default();
     let page = mallory.open(&login.address).await.unwrap();
-    mallory.log_in(&page, "mallory", None).await.unwrap();
+    let page = mallory.log_in(&page, "mallory", None).await.unwrap();
+    page.says(403, "You may not come in");
+    page.says(403, "is not registered in VO alpha");
     let polled = scene.poll(&login).await;
     assert_eq!(polled.status, 403, "{polled:?}");
     assert!(polled.text.contains("is not registered in VO alpha"), "{polled:?}");

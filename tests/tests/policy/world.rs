@@ -98,7 +98,9 @@ impl World {
         let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
         let settings =
             AuthSettings { allowed_redirects: vec![REDIRECT.to_owned()], ..AuthSettings::new(key) };
-        let db = AuthDb::open(&database.url("AuthDB").await, 4).await.unwrap();
+        let url = database.url("AuthDB").await;
+        AuthDb::migrate(&url).await.unwrap();
+        let db = AuthDb::open(&url, 4).await.unwrap();
         let token = issuer.settings().clone();
         let deps = diracx_auth::Deps::new(db, follower(), clock.clone(), settings, token).unwrap();
         let auth = in_process(diracx_auth::service(deps, &stack(diracx_auth::access().unwrap())));

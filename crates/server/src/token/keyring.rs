@@ -2,8 +2,8 @@
 //!
 //! A key store that is a file is looked at again, at the most once a second, when it is used; what is new in it
 //! counts from then on. A file that cannot be read, or that has no key to sign with, changes nothing: the keys
-//! of before serve on and the log tells why. A token of an unknown key is a reason to look at once, so that
-//! processes that share the file need not be told in any order.
+//! of before serve on, the log tells why, and it is looked at again. A token of an unknown key is a reason to look at
+//! once, so that processes that share the file need not be told in any order.
 
 use std::{
     path::{Path, PathBuf},
@@ -20,8 +20,6 @@ use super::{Algorithm, KeyStore, KeyStoreError};
 
 /// How often the file is looked at.
 const INTERVAL: Duration = Duration::from_secs(1);
-/// How often an unknown key makes us look: whoever invents key ids must not keep the disk busy.
-const EAGER_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The keys of the moment. Cheap to clone; clones see the same keys.
 #[derive(Debug, Clone)]
@@ -45,7 +43,10 @@ struct Watched {
 #[derive(Debug)]
 struct Looked {
     at: Instant,
+    /// Of the file whose keys are used.
     stamp: Option<Stamp>,
+    /// Of the file that was found unusable last: the log tells it once.
+    unusable: Option<Option<Stamp>>,
 }
 
 /// What changes when somebody writes or replaces a file.
@@ -85,7 +86,7 @@ impl Keyring {
         let file = path.map(|path| Watched {
             path: path.to_owned(),
             algorithms: algorithms.to_vec(),
-            state: Mutex::new(Looked { at: Instant::now(), stamp }),
+            state: Mutex::new(Looked { at: Instant::now(), stamp, unusable: None }),
         });
         let generation = AtomicU64::new(0);
         Ok(Self(Arc::new(Inner { current: ArcSwap::from_pointee(keys), generation, file })))
@@ -97,12 +98,15 @@ impl Keyring {
         self.0.current.load_full()
     }
 
-    /// The keys of this moment, looked at more eagerly if they do not know `kid`.
+    /// The keys of this moment; if they do not know `kid`, those of this very instant. That costs a question to the
+    /// file system for each invented key id, and no more.
     pub(super) fn knowing(&self, kid: Option<&str>) -> Arc<KeyStore> {
         let keys = self.current();
         match kid {
             Some(kid) if !keys.knows(kid) => {
-                self.look(EAGER_INTERVAL);
+                if let Some(file) = &self.0.file {
+                    self.read(file, &mut file.state.lock().unwrap_or_else(PoisonError::into_inner));
+                }
                 self.0.current.load_full()
             }
             _ => keys,
@@ -132,12 +136,17 @@ impl Keyring {
         if looked.at.elapsed() < interval {
             return;
         }
+        self.read(file, &mut looked);
+    }
+
+    /// Reads the file if it is not the one whose keys are used.
+    fn read(&self, file: &Watched, looked: &mut Looked) {
         looked.at = Instant::now();
+        // before reading: what is written meanwhile is found the next time
         let stamp = Stamp::of(&file.path);
-        if stamp == looked.stamp {
+        if stamp.is_some() && stamp == looked.stamp {
             return;
         }
-        looked.stamp = stamp;
         match KeyStore::read(&file.path)
             .and_then(|keys| keys.signing_key(&file.algorithms).map(drop).map(|()| keys))
         {
@@ -146,23 +155,26 @@ impl Keyring {
                 tracing::info!(keys = ?kids, "the key store has changed");
                 self.0.current.store(Arc::new(keys));
                 self.0.generation.fetch_add(1, Ordering::Release);
+                looked.stamp = stamp;
+                looked.unusable = None;
             }
-            Err(error) => {
+            // its stamp is not kept: what is wrong may go without the file being written, such as who may read it
+            Err(error) if looked.unusable != Some(stamp) => {
+                looked.unusable = Some(stamp);
                 let error = crate::status::chain(&error);
                 tracing::warn!(
                     error,
                     "the key store has changed and cannot be used; the keys of before serve on"
                 );
             }
+            Err(_) => {}
         }
     }
 
     /// Looks at the file now, whenever it was looked at last: for tests and for whoever has just changed it.
     pub fn look_now(&self) {
         if let Some(file) = &self.0.file {
-            let mut looked = file.state.lock().unwrap_or_else(PoisonError::into_inner);
-            looked.at = Instant::now().checked_sub(INTERVAL).unwrap_or(looked.at);
+            self.read(file, &mut file.state.lock().unwrap_or_else(PoisonError::into_inner));
         }
-        self.look(Duration::ZERO);
     }
 }

@@ -12,7 +12,7 @@ use ring::{
 use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
-use super::{error::KeyStoreError, keystore::key_documents};
+use super::{Algorithm, error::KeyStoreError, keystore::key_documents};
 
 /// Which kind of key to make.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -31,6 +31,14 @@ impl KeyKind {
             ("OKP", "Ed25519") => Ok(Self::Ed25519),
             ("EC", "P-256") => Ok(Self::P256),
             _ => Err(KeyStoreError::CannotGenerate(format!("{kty} {curve}"))),
+        }
+    }
+
+    /// What such a key signs with.
+    pub fn algorithm(self) -> Algorithm {
+        match self {
+            Self::Ed25519 => Algorithm::Ed25519,
+            Self::P256 => Algorithm::Es256,
         }
     }
 }

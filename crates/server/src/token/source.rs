@@ -13,7 +13,10 @@ use std::{
 use arc_swap::ArcSwapOption;
 use diracx_core::Clock;
 use futures::future::BoxFuture;
-use tokio::sync::Mutex;
+use tokio::{
+    sync::{Mutex, Semaphore},
+    time::Instant,
+};
 
 use super::{KeyStore, Keyring, TokenError};
 
@@ -26,9 +29,12 @@ type Failure = Arc<dyn Error + Send + Sync>;
 
 /// Fetched keys are asked for again after this many milliseconds.
 const MAX_AGE_MS: i64 = 300_000;
-/// A key id that we do not know makes us ask again, but not more often than this: whoever invents key ids must not
-/// keep the auth service busy, and whoever has a token of a fresh key should not be turned away for long.
-const MIN_AGE_MS: i64 = 500;
+/// A key id that we do not know makes us ask again, but not sooner than this after the last time: whoever invents key
+/// ids must not keep the auth service busy. Who has a token of a fresh key waits so long and is not turned away.
+const MIN_AGE: Duration = Duration::from_millis(500);
+/// So many may wait for keys that we do not know. It is the number of those who come within a moment after a rotation;
+/// more than that have invented them.
+const MOST_WAITING: usize = 512;
 
 /// A fetch that hangs must not keep everybody waiting.
 const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
@@ -62,7 +68,7 @@ impl From<JwksSource> for KeySource {
 
 impl KeySource {
     /// The keys to verify a token with. Fetched keys are fetched anew when they are old or do not
-    /// hold `kid`; if that fails, the last good ones serve.
+    /// hold `kid`, which may take half a second; if that fails, the last good ones serve.
     pub(super) async fn keys(&self, kid: Option<&str>) -> Result<Arc<KeyStore>, TokenError> {
         match self {
             Self::Store(keys) => Ok(keys.knowing(kid)),
@@ -97,8 +103,16 @@ struct Shared {
     fetches: AtomicU64,
     /// When the last fetch began, in milliseconds since 1970.
     asked_at_ms: AtomicI64,
-    /// Held by whoever fetches, so that only one does; holds how the last fetch ended.
-    fetching: Mutex<Result<(), Failure>>,
+    /// Held by whoever fetches, so that only one does.
+    last: Mutex<Option<Fetch>>,
+    /// Places to wait in for a key that is not known.
+    waiting: Semaphore,
+}
+
+/// A fetch that has ended.
+struct Fetch {
+    began: Instant,
+    ended: Result<(), Failure>,
 }
 
 impl fmt::Debug for JwksSource {
@@ -117,20 +131,23 @@ impl JwksSource {
             generation: AtomicU64::new(0),
             fetches: AtomicU64::new(0),
             asked_at_ms: AtomicI64::new(i64::MIN / 2),
-            fetching: Mutex::new(Ok(())),
+            last: Mutex::new(None),
+            waiting: Semaphore::new(MOST_WAITING),
         };
         Self { shared: Arc::new(shared) }
     }
 
     async fn keys(&self, kid: Option<&str>) -> Result<Arc<KeyStore>, TokenError> {
-        let known = |store: &KeyStore| kid.is_none_or(|kid| store.knows(kid));
-        let current = self.shared.current.load_full();
-        if let Some(current) = &current
-            && (known(&current.1) || self.shared.age_ms() < MIN_AGE_MS)
-        {
-            return Ok(current.1.clone());
+        if let Some(keys) = self.shared.knowing(kid) {
+            return Ok(keys);
         }
-        let fetched = self.shared.fetch_once().await;
+        let current = self.shared.current.load_full();
+        let _place = match (current, self.shared.waiting.try_acquire()) {
+            (Some(current), Err(_)) => return Ok(current.1.clone()),
+            // without any keys everybody has to wait
+            (_, place) => place,
+        };
+        let fetched = self.shared.fetch_knowing(kid).await;
         match (self.shared.current.load_full(), fetched) {
             (Some(current), _) => Ok(current.1.clone()),
             (None, Err(error)) => Err(TokenError::KeysUnavailable(error)),
@@ -142,9 +159,9 @@ impl JwksSource {
         if self.shared.age_ms() >= MAX_AGE_MS && self.shared.current.load().is_some() {
             let shared = self.shared.clone();
             // only the first to see it asks
-            if shared.fetching.try_lock().is_ok() {
+            if shared.last.try_lock().is_ok() {
                 crate::spawn(async move {
-                    if let Err(error) = shared.fetch_once().await {
+                    if let Err(error) = shared.renew().await {
                         tracing::warn!(error = %error, "the keys of the token issuer cannot be renewed");
                     }
                 });
@@ -158,16 +175,43 @@ impl Shared {
         self.clock.now().timestamp_millis().saturating_sub(self.asked_at_ms.load(Ordering::Relaxed))
     }
 
-    /// Fetches; or, if somebody else did so while we waited for our turn, takes what that one got.
-    async fn fetch_once(&self) -> Result<(), Failure> {
-        let fetched_before = self.fetches.load(Ordering::Acquire);
-        let mut last = self.fetching.lock().await;
-        if self.fetches.load(Ordering::Acquire) == fetched_before {
-            self.asked_at_ms.store(self.clock.now().timestamp_millis(), Ordering::Relaxed);
-            *last = self.fetch().await;
-            self.fetches.fetch_add(1, Ordering::Release);
+    /// The keys, if they hold this one.
+    fn knowing(&self, kid: Option<&str>) -> Option<Arc<KeyStore>> {
+        let current = self.current.load();
+        let keys = &current.as_ref()?.1;
+        kid.is_none_or(|kid| keys.knows(kid)).then(|| keys.clone())
+    }
+
+    /// Fetches until the keys hold `kid`, or were asked for after it was met: then nobody has it. Takes what others
+    /// got while we waited for our turn.
+    async fn fetch_knowing(&self, kid: Option<&str>) -> Result<(), Failure> {
+        let (met, fetched_before) = (Instant::now(), self.fetches.load(Ordering::Acquire));
+        let mut last = self.last.lock().await;
+        if let Some(Fetch { began, ended }) = &*last {
+            let by_others = self.fetches.load(Ordering::Acquire) != fetched_before;
+            if self.knowing(kid).is_some() || (by_others && (*began > met || ended.is_err())) {
+                return ended.clone();
+            }
+            tokio::time::sleep_until(*began + MIN_AGE).await;
         }
-        last.clone()
+        self.fetch_now(&mut last).await
+    }
+
+    /// Fetches, unless somebody else does or did.
+    async fn renew(&self) -> Result<(), Failure> {
+        match self.last.try_lock() {
+            Ok(mut last) if self.age_ms() >= MAX_AGE_MS => self.fetch_now(&mut last).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn fetch_now(&self, last: &mut Option<Fetch>) -> Result<(), Failure> {
+        let began = Instant::now();
+        self.asked_at_ms.store(self.clock.now().timestamp_millis(), Ordering::Relaxed);
+        let ended = self.fetch().await;
+        *last = Some(Fetch { began, ended: ended.clone() });
+        self.fetches.fetch_add(1, Ordering::Release);
+        ended
     }
 
     async fn fetch(&self) -> Result<(), Failure> {

@@ -69,6 +69,14 @@ pub enum Cause {
         /// What the provider calls itself.
         issuer: String,
     },
+    /// A discovery document with an address that nobody can be sent to.
+    #[error("{url} names no web address as its {member}")]
+    Address {
+        /// The address of the document.
+        url: String,
+        /// Which member it is.
+        member: &'static str,
+    },
     /// An answer that is not what the standards say.
     #[error("{url} answered something that is no {expected}")]
     Nonsense {

@@ -13,8 +13,10 @@ const MAX_LENGTH: usize = 64 * 1024;
 /// How far the clock of a provider may be ahead of ours, in seconds. There is no such mercy for `exp`.
 const CLOCK_SKEW: i64 = 30;
 
-/// What an ID token says, once believed.
-#[derive(Debug, Clone, PartialEq)]
+/// How deep claims may be nested, themselves included. They are stored, and MariaDB takes no more than 31 levels.
+const MAX_DEPTH: usize = 16;
+
+/// What an ID token says, once believed. Not `Debug`: it is about a person.
 pub(crate) struct Claims {
     /// The person's subject at the provider.
     pub(crate) sub: String,
@@ -87,6 +89,13 @@ impl<'a> Unverified<'a> {
         if !for_us {
             return bad("it is for another audience");
         }
+        // a token for several audiences names the one that asked for it
+        if all.get("azp").is_some_and(|party| party.as_str() != Some(expected.client_id)) {
+            return bad("it was given to another client");
+        }
+        if all.values().any(|value| depth(value) >= MAX_DEPTH) {
+            return bad("its claims are nested too deeply");
+        }
         let now = expected.now.timestamp();
         let Some(exp) = seconds(&all, "exp") else { return bad("it does not say when it expires") };
         let Some(iat) = seconds(&all, "iat") else { return bad("it does not say when it was issued") };
@@ -100,9 +109,18 @@ impl<'a> Unverified<'a> {
             return bad("it is not valid yet");
         }
         match all.get("sub").and_then(Value::as_str) {
-            Some(sub) if !sub.is_empty() => Ok(Claims { sub: sub.to_owned(), all }),
+            Some(sub) if !sub.trim().is_empty() => Ok(Claims { sub: sub.to_owned(), all }),
             _ => bad("it does not say whom it is about"),
         }
+    }
+}
+
+/// How many lists and objects are within each other. What was parsed is not nested deeply enough to hurt.
+fn depth(value: &Value) -> usize {
+    match value {
+        Value::Array(values) => 1 + values.iter().map(depth).max().unwrap_or_default(),
+        Value::Object(members) => 1 + members.values().map(depth).max().unwrap_or_default(),
+        _ => 0,
     }
 }
 
@@ -141,6 +159,11 @@ mod tests {
         assert_eq!(found.as_deref().map_err(|problem| *problem), expected, "{claims}");
     }
 
+    fn nested(levels: usize) -> Value {
+        (0..levels)
+            .fold(json!(1), |inner, level| if level % 2 == 0 { json!([inner]) } else { json!({"a": inner}) })
+    }
+
     fn set(claims: &mut Map<String, Value>, name: &str, value: Value) {
         claims.insert(name.to_owned(), value);
     }
@@ -151,6 +174,8 @@ mod tests {
         check(|c| set(c, "aud", json!(["other", "client"])), Ok("alice"));
         check(|c| set(c, "exp", json!(1_000_010.5)), Ok("alice"));
         check(|c| set(c, "iat", json!(1_000_005)), Ok("alice"));
+        check(|c| set(c, "azp", json!("client")), Ok("alice"));
+        check(|c| set(c, "deep", nested(MAX_DEPTH - 1)), Ok("alice"));
     }
 
     #[test]
@@ -165,7 +190,11 @@ mod tests {
         check(|c| drop(c.remove("iat")), Err("it does not say when it was issued"));
         check(|c| set(c, "iat", json!(1_000_100)), Err("it was issued in the future"));
         check(|c| set(c, "nbf", json!(1_000_100)), Err("it is not valid yet"));
+        check(|c| set(c, "azp", json!("other")), Err("it was given to another client"));
+        check(|c| set(c, "azp", json!(["client"])), Err("it was given to another client"));
+        check(|c| set(c, "deep", nested(MAX_DEPTH)), Err("its claims are nested too deeply"));
         check(|c| set(c, "sub", json!("")), Err("it does not say whom it is about"));
+        check(|c| set(c, "sub", json!(" \t")), Err("it does not say whom it is about"));
         check(|c| set(c, "sub", json!(7)), Err("it does not say whom it is about"));
     }
 

@@ -48,6 +48,26 @@ struct Metadata {
     authorization_response_iss_parameter_supported: bool,
 }
 
+impl Metadata {
+    /// The member that should be a web address and is none: browsers are sent there, and so are our requests.
+    fn bad_address(&self) -> Option<&'static str> {
+        let members = [
+            ("authorization_endpoint", &self.authorization_endpoint),
+            ("token_endpoint", &self.token_endpoint),
+            ("jwks_uri", &self.jwks_uri),
+        ];
+        members.into_iter().find(|(_, address)| !is_web_address(address)).map(|(member, _)| member)
+    }
+}
+
+/// Absolute, with a host, and without anything that could end a header or be read in two ways.
+fn is_web_address(text: &str) -> bool {
+    // what reads addresses forgives much, such as line breaks and blanks
+    let clean = text.bytes().all(|byte| byte.is_ascii_graphic());
+    let url = reqwest::Url::parse(text).ok().filter(|url| matches!(url.scheme(), "http" | "https"));
+    clean && url.is_some_and(|url| url.has_host())
+}
+
 fn rs256() -> Vec<String> {
     vec!["RS256".to_owned()]
 }
@@ -188,6 +208,9 @@ impl IdentityProviders {
                     let issuer = metadata.issuer.chars().take(MAX_ISSUER).collect();
                     return Err(IdpError::OtherIssuer(Cause::Issuer { url: idp.url.clone(), issuer }));
                 }
+                if let Some(member) = metadata.bad_address() {
+                    return Err(IdpError::Metadata(Cause::Address { url: url.clone(), member }));
+                }
                 Ok(Arc::new(metadata))
             })
             .await
@@ -260,7 +283,31 @@ fn encoded(value: &str, plain: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{in_query, is_same_issuer};
+    use super::{in_query, is_same_issuer, is_web_address};
+
+    #[test]
+    fn a_web_address_is_absolute_and_on_one_line() {
+        for good in ["https://idp.example/token", "http://127.0.0.1:8000/a?b=c&d=%20", "https://[::1]/"] {
+            assert!(is_web_address(good), "{good}");
+        }
+        for bad in [
+            "",
+            "/token",
+            "//idp.example/token",
+            "idp.example",
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "ftp://idp.example/",
+            "https://",
+            "https://idp.example/\r\nX: y",
+            "https://idp.example/a b",
+            "https://idp.example/\u{e9}",
+            " https://idp.example/",
+            "https://idp.example/\n",
+        ] {
+            assert!(!is_web_address(bad), "{bad:?}");
+        }
+    }
 
     #[test]
     fn a_provider_is_the_one_configured_but_for_a_slash_at_the_end() {

@@ -132,12 +132,12 @@ pub(crate) async fn redeem(
     let grant = identity::grant(&config, deps.scope(&flow.scope, &config)?, subject)?;
     let holder = Holder { grant: &grant, scope: &flow.scope, config: &config };
     let (kept, draft) = tokens::first(deps, &holder)?;
-    let jti = kept.jti;
+    let (jti, tokens) = (kept.jti, draft.sign(deps)?);
     if !deps.store().redeem_authorization_flow(flow.id, kept).await? {
         return Err(Error::CodeUsed);
     }
     audit::login("authorization code flow", &grant, jti);
-    draft.sign(deps)
+    Ok(tokens)
 }
 
 /// How the program learns that there will be no code (RFC 6749, section 4.1.2.1).

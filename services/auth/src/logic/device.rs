@@ -15,7 +15,7 @@ use crate::{
     audit, codes,
     deps::Deps,
     error::{Error, Result},
-    store::{FlowStatus, NewDeviceFlow},
+    store::{DeviceFlow, FlowStatus, NewDeviceFlow},
 };
 
 /// How often another user code is tried when one is taken.
@@ -30,8 +30,10 @@ pub(crate) struct Begun {
 /// What can be told to the person in the end.
 pub(crate) struct Finished {
     pub(crate) vo: String,
-    /// Empty for somebody whom the configuration does not know: the device will learn that.
+    /// Empty for somebody whom the configuration does not know.
     pub(crate) preferred_username: String,
+    /// Why there will be no tokens, which the device learns when it asks.
+    pub(crate) refusal: Option<Error>,
 }
 
 /// Begins a login.
@@ -89,9 +91,8 @@ pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<Fin
     let oldest = deps.clock.now() - deps.settings.device_flow_lifetime;
     // asked first, so that the provider's code is not spent on a login that is over
     let flow = deps.store().device_flow(user_code).await?;
-    if flow.is_none_or(|flow| flow.status != FlowStatus::Pending || flow.creation_time <= oldest) {
-        return Err(Error::UserCodeGone(user_code.clone()));
-    }
+    let pending = |flow: &DeviceFlow| flow.status == FlowStatus::Pending && flow.creation_time > oldest;
+    let flow = flow.filter(pending).ok_or_else(|| Error::UserCodeGone(user_code.clone()))?;
     let person = login::identify(deps, &state, callback).await?;
     let id_token = person.id_token.into();
     if !deps.store().finish_device_flow(user_code, oldest, id_token).await? {
@@ -100,8 +101,12 @@ pub(crate) async fn finish_login(deps: &Deps, callback: &Callback) -> Result<Fin
     let config = deps.config()?;
     let user = config.user(&state.vo, &person.subject);
     let preferred_username = user.map(|user| user.preferred_username.clone()).unwrap_or_default();
+    // it is decided when the device asks, but the person is here now
+    let granted =
+        deps.scope(&flow.scope, &config).and_then(|scope| identity::grant(&config, scope, &person.subject));
+    let refusal = granted.err();
     tracing::info!(vo = %state.vo, user = %preferred_username, "a device login is ready");
-    Ok(Finished { vo: state.vo, preferred_username })
+    Ok(Finished { vo: state.vo, preferred_username, refusal })
 }
 
 /// The device asks for its tokens.
@@ -128,10 +133,10 @@ pub(crate) async fn redeem(deps: &Deps, device_code: &str, client_id: &str) -> R
     let grant = identity::grant(&config, deps.scope(&flow.scope, &config)?, subject)?;
     let holder = Holder { grant: &grant, scope: &flow.scope, config: &config };
     let (kept, draft) = tokens::first(deps, &holder)?;
-    let jti = kept.jti;
+    let (jti, tokens) = (kept.jti, draft.sign(deps)?);
     if !deps.store().redeem_device_flow(&hashed, kept).await? {
         return Err(Error::CodeUsed);
     }
     audit::login("device flow", &grant, jti);
-    draft.sign(deps)
+    Ok(tokens)
 }

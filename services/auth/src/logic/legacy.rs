@@ -1,7 +1,8 @@
 //! Tokens for a DIRAC server that has authenticated a user by other means, such as a proxy.
 //!
 //! The server shows a key that the installation knows only as a hash. Its refresh token may be used many
-//! times, because several of its processes share it.
+//! times, because several of its processes share it, and jobs take it along. So it stays good when another token of the
+//! user is used twice: that says nothing about it, and running jobs should not pay for it. It is revoked by its id.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE};
 use chrono::Duration;
@@ -53,10 +54,10 @@ pub(crate) async fn exchange(deps: &Deps, ask: &Ask) -> Result<Tokens> {
     let exp = (deps.clock.now() + lifetime).timestamp();
     let holder = Holder { grant: &grant, scope: &ask.scope, config: &config };
     let (kept, draft) = tokens::first_legacy(deps, &holder, exp)?;
-    let jti = kept.jti;
-    deps.store().insert_refresh_token(kept).await?;
+    let (jti, tokens) = (kept.jti, draft.sign(deps)?);
+    deps.store().insert_legacy_token(kept).await?;
     audit::login("legacy exchange", &grant, jti);
-    draft.sign(deps)
+    Ok(tokens)
 }
 
 fn lifetime(asked: Option<i64>, default: Duration) -> Result<Duration> {

@@ -14,8 +14,8 @@ use crate::{
 /// Longer texts from a browser are cut, or refused where that makes no sense.
 const MAX_TEXT: usize = 2048;
 
-/// What the sealed state holds. The names are DiracX's.
-#[derive(Debug, Serialize, Deserialize)]
+/// What the sealed state holds. The names are DiracX's. Not `Debug`: verifiers and codes are secrets.
+#[derive(Serialize, Deserialize)]
 pub(crate) struct State {
     pub(crate) vo: String,
     code_verifier: String,
@@ -24,7 +24,7 @@ pub(crate) struct State {
 }
 
 /// Which login the browser is here for.
-#[derive(Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(tag = "grant_type")]
 pub(crate) enum Login {
     #[serde(rename = "urn:ietf:params:oauth:grant-type:device_code")]

@@ -1,7 +1,8 @@
 //! Sessions that go on, and sessions that end.
 //!
 //! A refresh token works once. Its successor expires when it would have, so a session never gets longer.
-//! Whoever shows one a second time has stolen it, or was robbed: all sessions of the user are closed.
+//! Whoever shows one a second time has stolen it, or was robbed: all sessions of the user are closed, but for those of
+//! DIRAC servers.
 
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use diracx_server::token::TokenError;
@@ -16,6 +17,7 @@ use crate::{
     audit,
     deps::Deps,
     error::{Error, Result},
+    store::Rotation,
 };
 
 /// New tokens for a refresh token.
@@ -45,17 +47,17 @@ pub(crate) async fn refresh(deps: &Deps, token: &str) -> Result<Tokens> {
     let grant = identity::grant(&config, scope, subject)?;
     let holder = Holder { grant: &grant, scope: &stored.scope, config: &config };
     if claims.legacy_exchange {
-        let draft = tokens::again(deps, &holder, &claims, token)?;
+        let tokens = tokens::again(deps, &holder, &claims, token)?.sign(deps)?;
         audit::refreshed(&grant, claims.jti, None);
-        return draft.sign(deps);
+        return Ok(tokens);
     }
     let (kept, draft) = tokens::next(deps, &holder, &claims)?;
-    let successor = kept.jti;
-    if !deps.store().rotate_refresh_token(claims.jti, kept).await? {
-        return Err(reused(&stored.sub, claims.jti, 0));
+    let (successor, tokens) = (kept.jti, draft.sign(deps)?);
+    if let Rotation::Reused { closed } = deps.store().rotate_refresh_token(claims.jti, kept).await? {
+        return Err(reused(&stored.sub, claims.jti, closed));
     }
     audit::refreshed(&grant, claims.jti, Some(successor));
-    draft.sign(deps)
+    Ok(tokens)
 }
 
 /// Revokes the token that somebody gives back. What is no token of ours, or no good any more, is fine.

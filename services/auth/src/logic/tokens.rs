@@ -1,4 +1,5 @@
-//! Making the tokens of a session: first decided upon, then kept in the database, then signed.
+//! Making the tokens of a session: first decided upon, then signed, then kept in the database. A session is not lost
+//! because its tokens cannot be signed.
 
 use diracx_core::{config::Config, property::SecurityProperty};
 use diracx_server::token::{AccessClaims, RefreshClaims, new_token_id};
@@ -23,7 +24,7 @@ pub(crate) struct Holder<'a> {
     pub(crate) config: &'a Config,
 }
 
-/// Tokens that are decided upon and not yet signed.
+/// Tokens that are decided upon and not yet signed. Nobody gets them before they are kept.
 pub(crate) struct Draft {
     access: AccessClaims,
     refresh: RefreshToken,

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result as AuthResult},
     logic::{
         authorization::{self, Ask},
-        cleaning, component, device, keys, legacy,
+        component, device, keys, legacy,
         login::Callback,
         management as tokens_of, pilot, refresh,
         tokens::Tokens,
@@ -70,6 +70,7 @@ impl AuthService for Auth {
         Ok(Response::new(pb::FinishDeviceLoginResponse {
             vo: finished.vo,
             preferred_username: finished.preferred_username,
+            refusal: finished.refusal.map(|refusal| refusal.to_string()).unwrap_or_default(),
         }))
     }
 
@@ -217,7 +218,7 @@ impl AuthService for Auth {
     ) -> Result<Response<pb::CleanExpiredFlowsResponse>, Status> {
         let permit = management::cleaner(&request)?;
         let batch_size = request.into_inner().batch_size;
-        let removed = cleaning::flows(&self.0, &permit, batch_size).await.map_err(to_status)?;
+        let removed = self.0.cleaner().flows(&permit, batch_size).await.map_err(to_status)?;
         Ok(Response::new(removed.into()))
     }
 
@@ -227,7 +228,7 @@ impl AuthService for Auth {
     ) -> Result<Response<pb::CleanExpiredTokensResponse>, Status> {
         let permit = management::cleaner(&request)?;
         let batch_size = request.into_inner().batch_size;
-        let removed = cleaning::tokens(&self.0, &permit, batch_size).await.map_err(to_status)?;
+        let removed = self.0.cleaner().tokens(&permit, batch_size).await.map_err(to_status)?;
         Ok(Response::new(removed.into()))
     }
 

@@ -6,8 +6,14 @@ use chrono::Duration;
 use diracx_core::property::SecurityProperty;
 use diracx_server::settings::{Environment, Problems, Resolve, Secret};
 
-use super::values::{component_keys, is_sha256, is_uri, lifetime};
-use crate::{logic::component::ComponentKeys, state::StateKey};
+use super::{
+    retention::{FLOWS, RetentionArgs},
+    values::{component_keys, is_sha256, is_uri, lifetime},
+};
+use crate::{
+    logic::{cleaning::Retention, component::ComponentKeys},
+    state::StateKey,
+};
 
 /// The rules of logins.
 #[derive(Debug, Clone, clap::Args)]
@@ -40,14 +46,9 @@ pub struct AuthArgs {
         value_name = "SECONDS"
     )]
     pub authorization_flow_expiration_seconds: String,
-    /// How long logins are kept before they are cleaned away, in minutes; longer than any may take.
-    #[arg(
-        long,
-        env = "DIRACX_SERVICE_AUTH_COMPLETED_FLOW_RETENTION_MINUTES",
-        default_value = "60",
-        value_name = "MINUTES"
-    )]
-    pub completed_flow_retention_minutes: String,
+    /// How long old rows are kept.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
     /// What seals the state of logins: 32 bytes in base64, as `openssl rand -base64 32` makes. Required.
     #[arg(long, env = "DIRACX_SERVICE_AUTH_STATE_KEY", hide_env_values = true, value_name = "KEY")]
     pub state_key: Option<Secret>,
@@ -67,14 +68,6 @@ pub struct AuthArgs {
         value_name = "MINUTES"
     )]
     pub refresh_token_expire_minutes: String,
-    /// How long refresh tokens are kept before they are cleaned away, in months.
-    #[arg(
-        long,
-        env = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_RETENTION_MONTHS",
-        default_value = "6",
-        value_name = "MONTHS"
-    )]
-    pub refresh_token_retention_months: String,
     /// The properties that the discovery document tells, as a JSON list; all unless given.
     #[arg(long, env = "DIRACX_SERVICE_AUTH_AVAILABLE_PROPERTIES", value_name = "JSON")]
     pub available_properties: Option<String>,
@@ -150,6 +143,10 @@ impl AuthSettings {
             security_contact: None,
         }
     }
+
+    pub(crate) fn retention(&self) -> Retention {
+        Retention { flows: self.completed_flow_retention, tokens_months: self.refresh_token_retention_months }
+    }
 }
 
 impl Resolve for AuthArgs {
@@ -159,11 +156,9 @@ impl Resolve for AuthArgs {
         const REDIRECTS: &str = "DIRACX_SERVICE_AUTH_ALLOWED_REDIRECTS";
         const DEVICE: &str = "DIRACX_SERVICE_AUTH_DEVICE_FLOW_EXPIRATION_SECONDS";
         const AUTHORIZATION: &str = "DIRACX_SERVICE_AUTH_AUTHORIZATION_FLOW_EXPIRATION_SECONDS";
-        const RETENTION: &str = "DIRACX_SERVICE_AUTH_COMPLETED_FLOW_RETENTION_MINUTES";
         const STATE_KEY: &str = "DIRACX_SERVICE_AUTH_STATE_KEY";
         const ACCESS: &str = "DIRACX_SERVICE_AUTH_ACCESS_TOKEN_EXPIRE_MINUTES";
         const REFRESH: &str = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_EXPIRE_MINUTES";
-        const MONTHS: &str = "DIRACX_SERVICE_AUTH_REFRESH_TOKEN_RETENTION_MONTHS";
         const PROPERTIES: &str = "DIRACX_SERVICE_AUTH_AVAILABLE_PROPERTIES";
         const LEGACY: &str = "DIRACX_LEGACY_EXCHANGE_HASHED_API_KEY";
         const COMPONENTS: &str = "DIRACX_SERVICE_AUTH_COMPONENT_KEYS";
@@ -172,10 +167,9 @@ impl Resolve for AuthArgs {
         let allowed_redirects = problems.json(REDIRECTS, &self.allowed_redirects);
         let device = lifetime(problems, DEVICE, &self.device_flow_expiration_seconds, 1);
         let authorization = lifetime(problems, AUTHORIZATION, &self.authorization_flow_expiration_seconds, 1);
-        let retention = lifetime(problems, RETENTION, &self.completed_flow_retention_minutes, 60);
+        let retention = self.retention.read(problems);
         let access = lifetime(problems, ACCESS, &self.access_token_expire_minutes, 60);
         let refresh = lifetime(problems, REFRESH, &self.refresh_token_expire_minutes, 60);
-        let months = problems.parse(MONTHS, &self.refresh_token_retention_months);
         let state_key = self.state_key.filter(|key| !key.expose().trim().is_empty());
         let state_key = problems.required(STATE_KEY, state_key);
         let state_key = state_key.and_then(|key| problems.check(STATE_KEY, StateKey::parse(key.expose())));
@@ -199,8 +193,8 @@ impl Resolve for AuthArgs {
             problems.note(CONTACT, "must be a URI, such as mailto:security@example.org");
         }
         let (device, authorization, retention) = (device?, authorization?, retention?);
-        if retention <= device || retention <= authorization {
-            problems.note(RETENTION, "must be longer than any login may take");
+        if retention.flows <= device || retention.flows <= authorization {
+            problems.note(FLOWS, "must be longer than any login may take");
             return None;
         }
         Some(AuthSettings {
@@ -208,10 +202,10 @@ impl Resolve for AuthArgs {
             allowed_redirects: allowed_redirects?,
             device_flow_lifetime: device,
             authorization_flow_lifetime: authorization,
-            completed_flow_retention: retention,
+            completed_flow_retention: retention.flows,
             access_token_lifetime: access?,
             refresh_token_lifetime: refresh?,
-            refresh_token_retention_months: months?,
+            refresh_token_retention_months: retention.tokens_months,
             legacy_exchange_key: legacy_exchange_key.map(|key| Secret::from(key.as_str())),
             component_keys: Arc::new(component_keys?),
             advertised_properties: advertised_properties?,

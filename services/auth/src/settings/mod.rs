@@ -1,9 +1,11 @@
 //! The settings of the auth service, under DiracX's names.
 
 mod logins;
+mod retention;
 mod values;
 
 pub use logins::{AuthArgs, AuthSettings};
+pub use retention::RetentionArgs;
 
 use diracx_client::ServerAddress;
 use diracx_db::DbUrl;
@@ -25,6 +27,9 @@ pub struct Args {
     /// How many connections to a MySQL server are kept at the most.
     #[arg(long, env = "DIRACX_DB_CONNECTIONS", default_value = "8", value_name = "COUNT")]
     pub db_connections: String,
+    /// Create tables that are missing before serving; those that are there are adopted as they are.
+    #[arg(long, env = "DIRACX_DB_MIGRATE", default_value = "false", value_name = "BOOL")]
+    pub db_migrate: String,
     /// Where the config service is.
     #[arg(
         long,
@@ -53,6 +58,8 @@ pub struct Settings {
     pub db_url: DbUrl,
     /// Connections to it, on MySQL.
     pub db_connections: u32,
+    /// Whether to create missing tables.
+    pub db_migrate: bool,
     /// Where the config service is.
     pub config_service: ServerAddress,
     /// Where to listen.
@@ -74,6 +81,7 @@ impl Resolve for Args {
         // not with Problems::parse, which repeats the value: it may hold a password
         let db_url = db_url.and_then(|url| problems.check(DB_URL, url.expose().trim().parse()));
         let db_connections = problems.parse("DIRACX_DB_CONNECTIONS", &self.db_connections);
+        let db_migrate = problems.boolean("DIRACX_DB_MIGRATE", &self.db_migrate);
         let config_service = problems.parse("DIRACX_CONFIG_SERVICE_URL", &self.config_service_url);
         let server = self.server.resolve(environment, problems);
         let telemetry = self.telemetry.resolve(environment, problems);
@@ -82,6 +90,7 @@ impl Resolve for Args {
             auth: auth?,
             db_url: db_url?,
             db_connections: db_connections?,
+            db_migrate: db_migrate?,
             config_service: config_service?,
             server: server?,
             telemetry: telemetry?,

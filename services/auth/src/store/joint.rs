@@ -13,7 +13,7 @@ use futures::FutureExt;
 use uuid::Uuid;
 
 use super::{
-    super::{NewRefreshToken, deadline, rows::CREATED, rows::REVOKED, schema::refresh_tokens::dsl as token},
+    super::{NewRefreshToken, Rotation, deadline, rows::CREATED, rows::REVOKED, schema::refresh_tokens::dsl as token},
     backend::{Conn, Databases},
     refresh_token::{self, DB, key},
 };
@@ -22,12 +22,12 @@ use super::{
 pub(super) type Row = (String, String, String);
 
 /// A token and its successor.
-type Rotation = (Uuid, NewRefreshToken);
+type Pair = (Uuid, NewRefreshToken);
 
 /// What is done together.
 pub(super) struct Joint {
     reads: Together<Uuid, Option<Row>, DbError>,
-    rotations: Together<Rotation, bool, DbError>,
+    rotations: Together<Pair, Rotation, DbError>,
 }
 
 impl Joint {
@@ -46,7 +46,7 @@ impl Joint {
                 .boxed()
             }),
             rotations: Together::new(move |rotations, deadline| {
-                let (databases, rotations) = (writer.clone(), Arc::<[Rotation]>::from(rotations));
+                let (databases, rotations) = (writer.clone(), Arc::<[Pair]>::from(rotations));
                 async move {
                     let unit = databases.write(deadline, move |tx| {
                         let rotations = Arc::clone(&rotations);
@@ -65,7 +65,7 @@ impl Joint {
     }
 
     /// Replaces a token, see [`refresh_token::rotate`].
-    pub(super) async fn rotate(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<bool> {
+    pub(super) async fn rotate(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<Rotation> {
         self.rotations.call(deadline(), (jti, successor)).await
     }
 }
@@ -81,7 +81,7 @@ async fn read(conn: &mut Conn, tokens: &[Uuid]) -> DbResult<Vec<Option<Row>>> {
 }
 
 /// Replaces tokens: one, whatever becomes of it; or several, if every one of them is usable.
-async fn rotate(conn: &mut Conn, rotations: &[Rotation]) -> DbResult<Vec<bool>> {
+async fn rotate(conn: &mut Conn, rotations: &[Pair]) -> DbResult<Vec<Rotation>> {
     if let [(jti, successor)] = rotations {
         return Ok(vec![refresh_token::rotate(conn, *jti, successor).await?]);
     }
@@ -102,5 +102,5 @@ async fn rotate(conn: &mut Conn, rotations: &[Rotation]) -> DbResult<Vec<bool>> 
         .collect();
     let columns = &["JTI", "Status", "Scope", "Sub"];
     BulkInsert { table: "RefreshTokens", columns, rows: &rows, or_keep: false }.execute(conn).await?;
-    Ok(vec![true; rotations.len()])
+    Ok(rotations.iter().map(|_| Rotation::Done).collect())
 }

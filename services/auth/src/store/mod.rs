@@ -114,9 +114,9 @@ pub(crate) trait AuthorizationFlows: Send + Sync {
 pub(crate) trait RefreshTokens: Send + Sync {
     /// What is known of a token.
     async fn refresh_token(&self, jti: Uuid) -> DbResult<Option<RefreshToken>>;
-    /// Revokes a token and keeps its successor. False if it was revoked before: then all tokens of the
-    /// successor's subject are revoked instead.
-    async fn rotate_refresh_token(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<bool>;
+    /// Revokes a token and keeps its successor. If it was revoked before, all tokens of the successor's subject are
+    /// revoked instead, as by [`revoke_session`](Self::revoke_session).
+    async fn rotate_refresh_token(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<Rotation>;
     /// Revokes a token. False if there is none.
     async fn revoke_refresh_token(&self, jti: Uuid) -> DbResult<bool>;
     /// Tokens in the order of their making, at the most `limit`, that come after `after`.
@@ -126,11 +126,13 @@ pub(crate) trait RefreshTokens: Send + Sync {
         after: Option<Uuid>,
         limit: usize,
     ) -> DbResult<Vec<StoredToken>>;
-    /// Keeps a token that begins a session without a login.
-    async fn insert_refresh_token(&self, token: NewRefreshToken) -> DbResult<()>;
+    /// Keeps a token that begins a session of a DIRAC server, and that it is one.
+    async fn insert_legacy_token(&self, token: NewRefreshToken) -> DbResult<()>;
+    /// Forgets of at the most `limit` tokens made before `before` that they are those of DIRAC servers; tells how many.
+    async fn forget_legacy_tokens(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize>;
     /// Removes at the most `limit` tokens made before `before`; tells how many.
     async fn remove_refresh_tokens(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize>;
-    /// Revokes all tokens of a subject; tells how many that were.
+    /// Revokes all tokens of a subject, but for those of DIRAC servers; tells how many that were.
     async fn revoke_session(&self, sub: &str) -> DbResult<usize>;
 }
 
@@ -169,8 +171,8 @@ impl FromStr for FlowStatus {
     }
 }
 
-/// A device login that begins.
-#[derive(Debug, Clone)]
+/// A device login that begins. No login is `Debug`: they hold codes, and what a provider says about people.
+#[derive(Clone)]
 pub(crate) struct NewDeviceFlow {
     pub(crate) user_code: String,
     pub(crate) hashed_device_code: String,
@@ -180,7 +182,7 @@ pub(crate) struct NewDeviceFlow {
 }
 
 /// A device login.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct DeviceFlow {
     pub(crate) status: FlowStatus,
     pub(crate) creation_time: DateTime<Utc>,
@@ -190,7 +192,7 @@ pub(crate) struct DeviceFlow {
 }
 
 /// An authorization code login that begins.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct NewAuthorizationFlow {
     pub(crate) id: Uuid,
     pub(crate) client_id: String,
@@ -201,7 +203,7 @@ pub(crate) struct NewAuthorizationFlow {
 }
 
 /// An authorization code login.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct AuthorizationFlow {
     pub(crate) id: Uuid,
     pub(crate) status: FlowStatus,
@@ -229,6 +231,18 @@ pub(crate) struct RefreshToken {
     pub(crate) sub: String,
 }
 
+/// What became of a token and its successor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    /// The successor is kept.
+    Done,
+    /// Somebody was faster.
+    Reused {
+        /// So many tokens of the subject were revoked.
+        closed: usize,
+    },
+}
+
 /// A refresh token with its id.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct StoredToken {
@@ -248,19 +262,25 @@ fn deadline() -> diracx_db::Deadline {
     diracx_db::Deadline(diracx_server::Deadline::current().map(|deadline| deadline.at().into_std()))
 }
 
-/// Makes or adopts the tables and opens the store. `connections` counts for MySQL only.
-pub(crate) async fn open(url: &DbUrl, connections: u32) -> DbResult<Arc<dyn AuthStore>> {
+/// Makes the tables that are missing; those that are there are adopted as they are.
+pub(crate) async fn migrate(url: &DbUrl) -> DbResult<()> {
     diracx_db::migrate::migrate(url, MIGRATIONS).await?;
+    if let DbUrl::MySql(url) = url {
+        mysql::Store::new(mysql_databases(url, 1).await?).prepare_partitions().await;
+    }
+    Ok(())
+}
+
+/// Opens the store. `connections` counts for MySQL only.
+pub(crate) async fn open(url: &DbUrl, connections: u32) -> DbResult<Arc<dyn AuthStore>> {
     Ok(match url {
         DbUrl::Sqlite(path) => {
             Arc::new(sqlite::Store::new(diracx_db::sqlite::Databases::open(&[(DATABASE, path.clone())])?))
         }
-        DbUrl::MySql(url) => {
-            let databases =
-                diracx_db::mysql::Databases::open(&[(DATABASE, url.clone())], connections).await?;
-            let store = mysql::Store::new(databases);
-            store.prepare_partitions().await;
-            Arc::new(store)
-        }
+        DbUrl::MySql(url) => Arc::new(mysql::Store::new(mysql_databases(url, connections).await?)),
     })
+}
+
+async fn mysql_databases(url: &str, connections: u32) -> DbResult<diracx_db::mysql::Databases> {
+    diracx_db::mysql::Databases::open(&[(DATABASE, url.to_owned())], connections).await
 }

@@ -6,15 +6,16 @@
 use chrono::{DateTime, Utc};
 use diesel::{prelude::*, sql_types};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use diracx_db::{DbResult, mysql::Conn};
+use diracx_db::{DbError, DbResult, mysql::Conn};
 
 use super::{
-    Partitions,
+    DATABASE, Partitions,
     partition_plan::{Partition, at_first, plan},
 };
 
-/// Nobody else works on the partitions of this schema while it is held; it ends with the connection.
-const LOCK: &str = "DO GET_LOCK(CONCAT('diracx-partitions-', DATABASE()), 20)";
+/// Nobody else works on the partitions of this schema while it is held; it ends with the connection. Whoever is
+/// there does so in moments or for minutes, so that waiting for long is of no use.
+const LOCK: &str = "SELECT CAST(GET_LOCK(CONCAT('diracx-partitions-', DATABASE()), 2) AS SIGNED) AS taken";
 const UNLOCK: &str = "DO RELEASE_LOCK(CONCAT('diracx-partitions-', DATABASE()))";
 
 #[derive(QueryableByName)]
@@ -25,6 +26,13 @@ struct Row {
     below: Option<String>,
 }
 
+/// What `GET_LOCK` says: 1 if it is ours, 0 if somebody has it, and nothing if it failed.
+#[derive(QueryableByName)]
+struct Lock {
+    #[diesel(sql_type = sql_types::Nullable<sql_types::BigInt>)]
+    taken: Option<i64>,
+}
+
 #[derive(QueryableByName)]
 struct Empty {
     #[diesel(sql_type = sql_types::BigInt)]
@@ -33,9 +41,18 @@ struct Empty {
     now: i64,
 }
 
+async fn lock(conn: &mut Conn) -> DbResult<()> {
+    let lock: Lock = diesel::sql_query(LOCK).get_result(conn).await?;
+    if lock.taken == Some(1) {
+        return Ok(());
+    }
+    let detail = "another process works on the partitions of RefreshTokens".to_owned();
+    Err(DbError::Unavailable { database: DATABASE, detail: detail.into() })
+}
+
 /// Divides the table by months if it is empty. One with rows is left as it is: dividing it may take long.
 pub(super) async fn prepare(conn: &mut Conn) -> DbResult<()> {
-    conn.batch_execute(LOCK).await?;
+    lock(conn).await?;
     let result = prepare_locked(conn).await;
     conn.batch_execute(UNLOCK).await?;
     result
@@ -73,7 +90,7 @@ pub(super) async fn maintain(
     now: DateTime<Utc>,
     horizon: DateTime<Utc>,
 ) -> DbResult<Option<Partitions>> {
-    conn.batch_execute(LOCK).await?;
+    lock(conn).await?;
     let result = maintain_locked(conn, now, horizon).await;
     conn.batch_execute(UNLOCK).await?;
     result

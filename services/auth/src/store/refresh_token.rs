@@ -10,10 +10,10 @@ use uuid::Uuid;
 
 use super::{
     super::{
-        NewRefreshToken, RefreshToken, RefreshTokens, StoredToken, deadline,
+        NewRefreshToken, RefreshToken, RefreshTokens, Rotation, StoredToken, deadline,
         partition_plan::smallest_key,
         rows::{self, CREATED, REVOKED, TokenRow},
-        schema::refresh_tokens::dsl as token,
+        schema::{legacy_refresh_tokens::dsl as legacy, refresh_tokens::dsl as token},
     },
     Store,
     backend::{Backend, Conn},
@@ -34,10 +34,12 @@ pub(super) async fn insert(conn: &mut Conn, new: &NewRefreshToken) -> DbResult<(
     Ok(())
 }
 
-/// Revokes whatever a subject has; tells how many tokens that were.
+/// Revokes whatever a subject has, but for the tokens of DIRAC servers; tells how many tokens that were.
 async fn revoke_all_of(conn: &mut Conn, sub: &str) -> DbResult<usize> {
-    let usable =
-        token::refresh_tokens.filter(token::status.eq(CREATED)).filter(token::sub.eq(sub.to_owned()));
+    let usable = token::refresh_tokens
+        .filter(token::status.eq(CREATED))
+        .filter(token::sub.eq(sub.to_owned()))
+        .filter(token::jti.ne_all(legacy::legacy_refresh_tokens.select(legacy::jti)));
     Ok(diesel::update(usable).set(token::status.eq(REVOKED)).execute(conn).await?)
 }
 
@@ -47,16 +49,16 @@ async fn revoke(conn: &mut Conn, jti: Uuid) -> DbResult<bool> {
     Ok(diesel::update(usable).set(token::status.eq(REVOKED)).execute(conn).await? == 1)
 }
 
-/// Revokes a token and keeps its successor. False if it was revoked before: then all tokens of the successor's
-/// subject are revoked instead.
-pub(super) async fn rotate(conn: &mut Conn, jti: Uuid, successor: &NewRefreshToken) -> DbResult<bool> {
+/// Revokes a token and keeps its successor. If it was revoked before, the tokens of the successor's subject are
+/// revoked instead.
+pub(super) async fn rotate(conn: &mut Conn, jti: Uuid, successor: &NewRefreshToken) -> DbResult<Rotation> {
     // the row is locked from here on: of two who come at once, one finds it revoked
     if !revoke(conn, jti).await? {
-        revoke_all_of(conn, &successor.sub).await?;
-        return Ok(false);
+        let closed = revoke_all_of(conn, &successor.sub).await?;
+        return Ok(Rotation::Reused { closed });
     }
     insert(conn, successor).await?;
-    Ok(true)
+    Ok(Rotation::Done)
 }
 
 /// As the column has it: without hyphens.
@@ -72,7 +74,7 @@ impl RefreshTokens for Store {
         Ok(Some(RefreshToken { revoked, scope, sub }))
     }
 
-    async fn rotate_refresh_token(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<bool> {
+    async fn rotate_refresh_token(&self, jti: Uuid, successor: NewRefreshToken) -> DbResult<Rotation> {
         self.joint.rotate(jti, successor).await
     }
 
@@ -110,10 +112,37 @@ impl RefreshTokens for Store {
         unit.await?.into_iter().map(StoredToken::try_from).collect()
     }
 
-    async fn insert_refresh_token(&self, new: NewRefreshToken) -> DbResult<()> {
+    async fn insert_legacy_token(&self, new: NewRefreshToken) -> DbResult<()> {
         let unit = self.databases.write(deadline(), move |tx| {
             let new = new.clone();
-            async move { insert(tx.on(DB).await?, &new).await }.boxed()
+            async move {
+                let conn = tx.on(DB).await?;
+                insert(conn, &new).await?;
+                let mark = legacy::jti.eq(key(new.jti));
+                diesel::insert_into(legacy::legacy_refresh_tokens).values(mark).execute(conn).await?;
+                Ok(())
+            }
+            .boxed()
+        });
+        unit.await
+    }
+
+    async fn forget_legacy_tokens(&self, before: DateTime<Utc>, limit: usize) -> DbResult<usize> {
+        let bound = smallest_key(before);
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let unit = self.databases.write(deadline(), move |tx| {
+            let old = legacy::legacy_refresh_tokens
+                .select(legacy::jti)
+                .filter(legacy::jti.lt(bound.clone()))
+                .order(legacy::jti)
+                .limit(limit);
+            async move {
+                let conn = tx.on(DB).await?;
+                let keys: Vec<String> = old.load(conn).await?;
+                let old = legacy::legacy_refresh_tokens.filter(legacy::jti.eq_any(keys));
+                DbResult::Ok(diesel::delete(old).execute(conn).await?)
+            }
+            .boxed()
         });
         unit.await
     }

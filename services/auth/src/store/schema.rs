@@ -1,4 +1,4 @@
-//! The tables of `AuthDB`. Here DIRAC's spelling stops.
+//! The tables of `AuthDB`: DiracX's, and one of our own. Here DIRAC's spelling stops.
 
 diesel::table! {
     #[sql_name = "DeviceFlows"]
@@ -59,3 +59,13 @@ diesel::table! {
         sub -> Text,
     }
 }
+
+diesel::table! {
+    #[sql_name = "LegacyRefreshTokens"]
+    legacy_refresh_tokens (jti) {
+        #[sql_name = "JTI"]
+        jti -> Text,
+    }
+}
+
+diesel::allow_tables_to_appear_in_same_query!(refresh_tokens, legacy_refresh_tokens);

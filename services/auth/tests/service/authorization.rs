@@ -13,7 +13,7 @@ use crate::{
 
 const CALLBACK: &str = "http://127.0.0.1:8000/api/auth/authorize/complete";
 // the example of RFC 7636
-const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+pub(crate) const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const CHALLENGE: &str = "E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM";
 
 fn ask() -> pb::StartAuthorizationRequest {
@@ -28,12 +28,12 @@ fn ask() -> pb::StartAuthorizationRequest {
     }
 }
 
-async fn visit(world: &World, mode: Mode) -> Visit {
+pub(crate) async fn visit(world: &World, mode: Mode) -> Visit {
     let start = world.auth.clone().start_authorization(ask()).await.unwrap().into_inner();
     world.idp.approve(&start.authorization_url, "sub-alice", mode)
 }
 
-async fn finish(world: &World, visit: &Visit) -> Result<Url, Status> {
+pub(crate) async fn finish(world: &World, visit: &Visit) -> Result<Url, Status> {
     let request = pb::FinishAuthorizationRequest {
         code: visit.code.clone(),
         state: visit.state.clone(),
@@ -49,7 +49,7 @@ async fn code(world: &World) -> String {
     url.query_pairs().find(|(name, _)| name == "code").unwrap().1.into_owned()
 }
 
-async fn redeem(world: &World, code: &str) -> Result<pb::GetTokenResponse, Status> {
+pub(crate) async fn redeem(world: &World, code: &str) -> Result<pb::GetTokenResponse, Status> {
     world.token(CLIENT, grant(code, REDIRECT, VERIFIER)).await
 }
 
@@ -96,7 +96,7 @@ on_both_backends! {
 async fn a_login_begins_only_as_the_installation_allows() {
     type Change = fn(&mut pb::StartAuthorizationRequest);
     let world = World::on_sqlite().await;
-    let cases: [(Change, Reason, &str); 6] = [
+    let cases: [(Change, Reason, &str); 7] = [
         (|ask| ask.client_id.push('x'), Reason::InvalidClient, "Unrecognised client_id"),
         (|ask| ask.redirect_uri.push('/'), Reason::InvalidClient, "Unrecognised redirect_uri"),
         (
@@ -109,6 +109,7 @@ async fn a_login_begins_only_as_the_installation_allows() {
             Reason::InvalidField,
             "code_challenge: must have 1 to 255 characters",
         ),
+        (|ask| ask.state = "x".repeat(4097), Reason::InvalidField, "state: must have at most 4096 bytes"),
         (|ask| ask.scope.clear(), Reason::InvalidScope, "Unrecognised scopes: ['']"),
         (
             |ask| ask.callback_url = "javascript:alert(1)".into(),

@@ -164,6 +164,20 @@ async fn a_new_table_is_divided_by_months_and_kept_a_year_ahead_on_mariadb() {
     assert_eq!(clean_tokens(&world, 0).await.unwrap().added_partitions, [] as [&str; 0]);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_cleans_while_another_process_works_on_the_partitions_is_told_to_come_back() {
+    let world = World::on(TestDatabase::mariadb()).await;
+    let mut other = connect(&world.url).await;
+    other.batch_execute("DO GET_LOCK(CONCAT('diracx-partitions-', DATABASE()), 0)").await.unwrap();
+    let before = partitions(&mut other).await;
+    world.clock.advance(Duration::days(800));
+    let busy = clean_tokens(&world, 0).await.map(drop);
+    expect(busy, Code::Unavailable, Reason::DatabaseUnavailable, "Cannot connect to AuthDB");
+    assert_eq!(partitions(&mut other).await, before);
+    other.batch_execute("DO RELEASE_LOCK(CONCAT('diracx-partitions-', DATABASE()))").await.unwrap();
+    clean_tokens(&world, 0).await.unwrap();
+}
+
 /// As DiracX makes the table, with the partitions of its first months, and two sessions.
 const DIRACX: &str = "
 CREATE TABLE `RefreshTokens` (

@@ -17,30 +17,30 @@ use crate::world::{World, expect};
 const ALL: [Algorithm; 3] = [Algorithm::Ed25519, Algorithm::Es256, Algorithm::Rs256];
 
 /// A component with a key of its own.
-struct Component {
-    keys: Arc<KeyStore>,
+pub(crate) struct Component {
+    pub(crate) keys: Arc<KeyStore>,
     signer: TokenMinter,
 }
 
 impl Component {
-    fn new(world: &World, kind: KeyKind) -> Self {
+    pub(crate) fn new(world: &World, kind: KeyKind) -> Self {
         let document = rotate_key(None, kind, world.clock.now()).unwrap();
         let keys = Arc::new(KeyStore::parse(&document).unwrap());
         let signer = TokenMinter::new(keys.clone(), "", &ALL, Arc::new(world.clock.clone())).unwrap();
         Self { keys, signer }
     }
 
-    fn says(&self, claims: &Value) -> String {
+    pub(crate) fn says(&self, claims: &Value) -> String {
         self.signer.mint_json(claims).unwrap()
     }
 }
 
-fn claims(world: &World, name: &str) -> Value {
+pub(crate) fn claims(world: &World, name: &str) -> Value {
     let exp = world.clock.now().timestamp() + 60;
     json!({"iss": name, "sub": name, "aud": world.issuer.settings().issuer, "exp": exp})
 }
 
-async fn ask(
+pub(crate) async fn ask(
     auth: &crate::world::Auth,
     component: &str,
     assertion: String,

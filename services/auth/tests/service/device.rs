@@ -2,6 +2,7 @@
 
 use diracx_core::Reason;
 use diracx_proto::auth::v1::{self as pb, get_token_request::Grant};
+use diracx_server::StatusInfo;
 use diracx_testkit::on_both_backends;
 use tonic::{Code, Request};
 
@@ -20,6 +21,7 @@ on_both_backends! {
         let visit = world.visit(&login.user_code, "sub-alice", Mode::Good).await.unwrap();
         let finished = world.finish(&visit).await.unwrap();
         assert_eq!((finished.vo.as_str(), finished.preferred_username.as_str()), ("lhcb", "alice"));
+        assert_eq!(finished.refusal, "");
 
         let tokens = world.poll(&login.device_code).await.unwrap();
         assert_eq!((tokens.token_type.as_str(), tokens.expires_in.unwrap().seconds), ("Bearer", 1200));
@@ -62,6 +64,19 @@ on_both_backends! {
         expect(world.finish(&visit).await, Code::FailedPrecondition, Reason::InvalidGrant, &sentence);
         let poll = world.poll(&login.device_code).await;
         expect(poll, Code::Unauthenticated, Reason::LoginExpired, "Device code expired");
+    }
+
+    async fn claims_nested_as_deeply_as_is_allowed_are_kept_and_deeper_ones_refused(place: TestDatabase) {
+        let world = World::on(place).await;
+        let login = world.begin(SCOPE).await.unwrap();
+        for levels in [16, 31, 120, 1000] {
+            let visit = world.visit(&login.user_code, "sub-alice", Mode::Nested(levels)).await.unwrap();
+            let refused = world.finish(&visit).await.unwrap_err();
+            assert_eq!(refused.code(), Code::Unauthenticated, "{levels}: {refused}");
+        }
+        let visit = world.visit(&login.user_code, "sub-alice", Mode::Nested(15)).await.unwrap();
+        world.finish(&visit).await.unwrap();
+        world.poll(&login.device_code).await.unwrap();
     }
 
     async fn a_provider_that_refuses_is_quoted_and_a_denial_ends_the_login(place: TestDatabase) {
@@ -108,6 +123,23 @@ async fn beginning_a_login_needs_our_client_and_a_scope_that_can_be_understood()
     ] {
         expect(world.begin(scope).await, Code::InvalidArgument, reason, sentence);
     }
+}
+
+#[tokio::test]
+async fn a_login_that_is_visited_too_often_is_left_alone_for_a_while_and_others_go_on() {
+    let world = World::on_sqlite().await;
+    let login = world.begin(SCOPE).await.unwrap();
+    let mut visits = Vec::new();
+    for _ in 0..30 {
+        visits.push(world.visit(&login.user_code, "sub-alice", Mode::Good).await.unwrap());
+    }
+    let sentence = "Too many attempts, try again later";
+    let there = world.visit(&login.user_code, "sub-alice", Mode::Good).await.map(drop).unwrap_err();
+    assert_eq!(StatusInfo::of(&there).retry_after, Some(std::time::Duration::from_mins(10)));
+    expect(Err::<(), _>(there), Code::ResourceExhausted, Reason::TooManyAttempts, sentence);
+    let back = world.finish(&visits[0]).await;
+    expect(back, Code::ResourceExhausted, Reason::TooManyAttempts, sentence);
+    world.log_in("sub-alice").await;
 }
 
 #[tokio::test]
@@ -255,7 +287,7 @@ async fn those_who_may_not_have_what_they_ask_for_learn_why() {
     ] {
         let login = world.begin(scope).await.unwrap();
         let visit = world.visit(&login.user_code, subject, Mode::Good).await.unwrap();
-        world.finish(&visit).await.unwrap();
+        assert_eq!(world.finish(&visit).await.unwrap().refusal, sentence, "the person reads it, too");
         expect(world.poll(&login.device_code).await, Code::PermissionDenied, reason, sentence);
     }
 }

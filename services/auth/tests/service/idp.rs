@@ -24,6 +24,9 @@ use ring::{
 };
 use serde_json::{Value, json};
 
+/// What the provider knows of everybody.
+pub(crate) const EMAIL: &str = "somebody@private.invalid";
+
 /// How the provider behaves after somebody has approved a login.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Mode {
@@ -33,6 +36,7 @@ pub(crate) enum Mode {
     WrongAudience,
     WrongIssuer,
     Expired,
+    Nested(usize),
     FromTheFuture,
     OtherKey,
     NoAlgorithm,
@@ -58,6 +62,8 @@ struct Inner {
     discovered: Value,
     discoveries: usize,
     key_fetches: usize,
+    /// Verifiers that were shown, and ID tokens that were given: what nobody should find anywhere.
+    secrets: Vec<String>,
 }
 
 struct SigningKey {
@@ -115,6 +121,7 @@ impl TestIdp {
             discovered: json!({}),
             discoveries: 0,
             key_fetches: 0,
+            secrets: Vec::new(),
         };
         let idp = Self { base, inner: Arc::new(Mutex::new(inner)) };
         let router = Router::new()
@@ -157,6 +164,11 @@ impl TestIdp {
     /// The provider changes its key; the new one may go by the old id.
     pub(crate) fn change_key(&self, kid: &str) {
         self.inner().key = SigningKey::new(kid);
+    }
+
+    /// The verifiers and ID tokens that went to and fro.
+    pub(crate) fn secrets(&self) -> Vec<String> {
+        self.inner().secrets.clone()
     }
 
     /// How often discovery and keys were asked for.
@@ -208,10 +220,11 @@ async fn token(State(idp): State<TestIdp>, Form(form): Form<HashMap<String, Stri
     if approval.mode == Mode::Slow {
         tokio::time::sleep(Duration::from_secs(60)).await;
     }
-    let inner = idp.inner();
+    let mut inner = idp.inner();
     let now = inner.clock.now().timestamp();
     let mut claims = json!({
         "iss": inner.base, "sub": approval.subject, "aud": query["client_id"], "iat": now, "exp": now + 600,
+        "email": EMAIL,
     });
     match approval.mode {
         Mode::ServerError => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
@@ -221,6 +234,7 @@ async fn token(State(idp): State<TestIdp>, Form(form): Form<HashMap<String, Stri
         Mode::WrongAudience => claims["aud"] = json!("somebody-else"),
         Mode::WrongIssuer => claims["iss"] = json!("https://elsewhere.invalid"),
         Mode::Expired => claims["exp"] = json!(now),
+        Mode::Nested(levels) => claims["deep"] = (0..levels).fold(json!(1), |inner, _| json!([inner])),
         Mode::FromTheFuture => claims["iat"] = json!(now + 3600),
         Mode::Good | Mode::BadCode | Mode::OtherKey | Mode::NoAlgorithm | Mode::Slow => {}
     }
@@ -229,5 +243,6 @@ async fn token(State(idp): State<TestIdp>, Form(form): Form<HashMap<String, Stri
         Mode::NoAlgorithm => inner.key.sign("none", &claims),
         _ => inner.key.sign("ES256", &claims),
     };
+    inner.secrets.extend([form["code_verifier"].clone(), id_token.clone()]);
     Json(json!({"access_token": "x", "token_type": "Bearer", "id_token": id_token})).into_response()
 }

@@ -40,6 +40,25 @@ async fn a_discovery_document_of_another_issuer_is_not_believed() {
 }
 
 #[tokio::test]
+async fn a_discovery_document_with_addresses_that_are_none_is_the_providers_fault() {
+    let world = World::on_sqlite().await;
+    let login = world.begin(SCOPE).await.unwrap();
+    let base = world.idp.base.clone();
+    for member in ["authorization_endpoint", "token_endpoint", "jwks_uri"] {
+        for address in
+            ["", "/relative", "javascript:alert(1)", &format!("{base}/a\r\nSet-Cookie: a=b"), "http://"]
+        {
+            world.idp.announce(json!({ member: address }));
+            let begun = world.visit(&login.user_code, "sub-alice", Mode::Good).await.map(drop);
+            let sentence = "Failed to retrieve IAM server metadata";
+            expect(begun, Code::Unavailable, Reason::IdentityProviderFailed, sentence);
+        }
+    }
+    world.idp.announce(json!({}));
+    world.visit(&login.user_code, "sub-alice", Mode::Good).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_answer_of_another_issuer_is_refused_and_the_login_goes_on() {
     let world = World::on_sqlite().await;
     let login = world.begin(SCOPE).await.unwrap();

@@ -5,9 +5,9 @@ use diracx_proto::auth::v1 as pb;
 use diracx_testkit::on_both_backends;
 use tonic::{Code, Status};
 
-use crate::world::{World, expect};
+use crate::world::{World, expect, refresh_with};
 
-const KEY: &str = "Bearer diracx:legacy:a2V5IG9mIGEgRElSQUMgc2VydmVy";
+pub(crate) const KEY: &str = "Bearer diracx:legacy:a2V5IG9mIGEgRElSQUMgc2VydmVy";
 
 pub(crate) fn ask(user: &str, scope: &str) -> pb::ExchangeLegacyTokenRequest {
     pb::ExchangeLegacyTokenRequest {
@@ -35,6 +35,27 @@ on_both_backends! {
         for _ in 0..3 {
             assert_eq!(world.refresh(&tokens.refresh_token).await.unwrap().refresh_token, tokens.refresh_token);
         }
+    }
+
+    async fn jobs_go_on_with_the_token_of_their_dirac_server_when_another_one_of_the_user_is_used_twice(
+        place: TestDatabase
+    ) {
+        let world = World::on(place).await;
+        let of_jobs = exchange(&world, ask("alice", "vo:lhcb")).await.unwrap().refresh_token;
+        let replica = world.restarted().await;
+        let used_later = world.log_in("sub-alice").await.refresh_token;
+        world.refresh(&used_later).await.unwrap();
+        let at_once = world.log_in("sub-alice").await.refresh_token;
+        let both = tokio::join!(world.refresh(&at_once), refresh_with(&replica, &at_once));
+        assert!(both.0.is_err() || both.1.is_err());
+        world.refresh(&used_later).await.unwrap_err();
+        world.refresh(&of_jobs).await.expect("it was used by nobody else");
+
+        let jti = world.refresh_claims(&of_jobs).await.jti.to_string();
+        let own = world.log_in("sub-alice").await.access_token;
+        let request = World::with_token(pb::RevokeRefreshTokenRequest { jti }, &own);
+        world.auth.clone().revoke_refresh_token(request).await.unwrap();
+        world.refresh(&of_jobs).await.expect_err("revoked means revoked");
     }
 }
 

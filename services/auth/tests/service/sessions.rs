@@ -1,10 +1,15 @@
 //! Whatever happens to a session, it never becomes two.
 
-use std::{cell::Cell, collections::BTreeMap, pin::pin};
+use std::{
+    cell::Cell,
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
-use diracx_proto::auth::v1::{self as pb, RefreshTokenStatus};
+use diracx_proto::auth::v1::{self as pb, RefreshTokenStatus, get_token_request::Grant};
 use diracx_testkit::TestDatabase;
 use proptest::prelude::*;
+use tokio::runtime::Runtime;
 
 use crate::{
     idp::Mode,
@@ -18,8 +23,9 @@ enum Event {
     Refresh(usize),
     /// It is used twice at the same instant, at two processes.
     Twice(usize),
-    /// It is used, and the answer never arrives.
-    HangUp(usize),
+    /// It is used, and the process dies after so many hundredths of the time that a refresh takes: before, between and
+    /// after the units of work.
+    Crash(usize, u32),
     /// It is given back.
     GiveBack(usize),
     /// The process ends and another one takes over.
@@ -28,11 +34,20 @@ enum Event {
     LogIn,
 }
 
+/// How crashes ended, counted over all stories: tests of what is never reached prove nothing.
+#[derive(Debug, Default)]
+struct Crashes {
+    /// The token was not used up.
+    before: Cell<u32>,
+    /// It was, and the answer was lost.
+    after: Cell<u32>,
+}
+
 fn event() -> impl Strategy<Value = Event> {
     prop_oneof![
         6 => (0..8_usize).prop_map(Event::Refresh),
         2 => (0..8_usize).prop_map(Event::Twice),
-        2 => (0..8_usize).prop_map(Event::HangUp),
+        3 => (0..8_usize, 0..200_u32).prop_map(|(which, percent)| Event::Crash(which, percent)),
         1 => (0..8_usize).prop_map(Event::GiveBack),
         1 => Just(Event::Restart),
         2 => Just(Event::LogIn),
@@ -50,6 +65,8 @@ struct Story<'w> {
     tokens: Vec<String>,
     /// Logins of all stories.
     logins: &'w Cell<u32>,
+    crashes: &'w Crashes,
+    refresh_takes: Duration,
 }
 
 /// The scope of the login of this number: always the same scope, written so that it tells the number. The descendants of
@@ -68,10 +85,13 @@ impl Story<'_> {
                 let begun = self.world.begin(&scope(login)).await.unwrap();
                 let visit = self.world.visit(&begun.user_code, "sub-alice", Mode::Good).await.unwrap();
                 self.world.finish(&visit).await.unwrap();
+                let asked = Instant::now();
                 let tokens = self.world.poll(&begun.device_code).await.unwrap();
+                // a unit that reads and one that writes, as a refresh has
+                self.refresh_takes = asked.elapsed();
                 self.tokens.insert(0, tokens.refresh_token);
             }
-            Event::Refresh(which) | Event::Twice(which) | Event::HangUp(which) | Event::GiveBack(which) => {
+            Event::Refresh(which) | Event::Twice(which) | Event::Crash(which, _) | Event::GiveBack(which) => {
                 if let Some(token) = self.tokens.get(*which % self.tokens.len().max(1)).cloned() {
                     self.use_token(event, &token).await;
                 }
@@ -86,9 +106,8 @@ impl Story<'_> {
                     tokio::join!(refresh_with(&self.auth, token), refresh_with(&self.replica, token));
                 vec![one, other]
             }
-            Event::HangUp(_) => {
-                let mut call = pin!(refresh_with(&self.auth, token));
-                let _ = futures::poll!(&mut call);
+            Event::Crash(_, percent) => {
+                self.crash(token, *percent).await;
                 Vec::new()
             }
             Event::GiveBack(_) => {
@@ -103,13 +122,47 @@ impl Story<'_> {
         self.tokens.splice(0..0, good.into_iter().map(|tokens| tokens.refresh_token));
     }
 
-    /// How many tokens of each login can be used.
-    async fn live(&self) -> BTreeMap<String, usize> {
+    /// Uses a token at a process that dies meanwhile: whatever it does ends where it is. The answer, if there is one, is
+    /// lost.
+    async fn crash(&self, token: &str, percent: u32) {
+        let was_good = self.is_good(token).await;
+        let process = Runtime::new().unwrap();
+        let auth = {
+            let _inside = process.enter();
+            self.world.restarted().await
+        };
+        let (first, token_there) = (auth.clone(), token.to_owned());
+        // so that there is a connection to the database
+        let unknown = Grant::DeviceCode(pb::DeviceCodeGrant { device_code: "nobody".into() });
+        let unknown = pb::GetTokenRequest { client_id: "whoever".into(), grant: Some(unknown) };
+        process.spawn(async move { first.clone().get_token(unknown).await }).await.unwrap().unwrap_err();
+        drop(process.spawn(async move { refresh_with(&auth, &token_there).await }));
+        tokio::time::sleep(self.refresh_takes * percent / 100).await;
+        process.shutdown_background();
+        if was_good {
+            let count = if self.is_good(token).await { &self.crashes.before } else { &self.crashes.after };
+            count.set(count.get() + 1);
+        }
+    }
+
+    /// Whether a token is there and was neither used nor revoked.
+    async fn is_good(&self, token: &str) -> bool {
+        let jti = self.world.refresh_claims(token).await.jti.to_string();
+        self.all().await.iter().any(|row| row.jti == jti && row.status() == RefreshTokenStatus::Created)
+    }
+
+    async fn all(&self) -> Vec<pb::RefreshToken> {
         let request = pb::ListRefreshTokensRequest { page_size: 10_000, ..Default::default() };
         let request = World::with_token(request, self.manager);
-        let all = self.auth.clone().list_refresh_tokens(request).await.unwrap().into_inner().refresh_tokens;
+        self.auth.clone().list_refresh_tokens(request).await.unwrap().into_inner().refresh_tokens
+    }
+
+    /// How many tokens of each login can be used.
+    async fn live(&self) -> BTreeMap<String, usize> {
         let mut live = BTreeMap::new();
-        for token in all.into_iter().filter(|token| token.status() == RefreshTokenStatus::Created) {
+        for token in
+            self.all().await.into_iter().filter(|token| token.status() == RefreshTokenStatus::Created)
+        {
             *live.entry(token.scope).or_default() += 1;
         }
         live
@@ -127,13 +180,13 @@ fn no_refresh_token_ever_has_two_live_descendants_on_mariadb() {
 }
 
 fn no_refresh_token_ever_has_two_live_descendants(place: TestDatabase) {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let runtime = Runtime::new().unwrap();
     let world = runtime.block_on(World::on(place));
     let replica = runtime.block_on(world.restarted());
     let mut claims = world.issuer.claims("alice").unwrap();
     claims.dirac_properties = vec!["ProxyManagement".to_owned()];
     let manager = world.issuer.minter().mint(&claims).unwrap();
-    let logins = Cell::new(0);
+    let (logins, crashes) = (Cell::new(0), Crashes::default());
     let check = |events: Vec<Event>| {
         runtime.block_on(async {
             let (auth, replica) = (world.auth.clone(), replica.clone());
@@ -144,6 +197,8 @@ fn no_refresh_token_ever_has_two_live_descendants(place: TestDatabase) {
                 manager: &manager,
                 tokens: Vec::new(),
                 logins: &logins,
+                crashes: &crashes,
+                refresh_takes: Duration::ZERO,
             };
             story.happen(&Event::LogIn).await;
             for event in &events {
@@ -155,4 +210,5 @@ fn no_refresh_token_ever_has_two_live_descendants(place: TestDatabase) {
     };
     let config = ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() };
     proptest!(config, |(events in proptest::collection::vec(event(), 1..12))| check(events));
+    assert!(crashes.before.get() > 0 && crashes.after.get() > 0, "no crash on both sides: {crashes:?}");
 }

@@ -80,8 +80,9 @@ impl World {
         let idp = TestIdp::start(clock.clone()).await;
         let issuer = TestIssuer::new(Arc::new(clock.clone())).unwrap();
         let url: DbUrl = place.url("AuthDB").await;
+        AuthDb::migrate(&url).await.unwrap();
+        AuthDb::migrate(&url).await.expect("migrating again finds the tables as they should be");
         let db = AuthDb::open(&url, 4).await.unwrap();
-        AuthDb::open(&url, 1).await.expect("opening it again finds the tables as they should be");
         let auth = client(&db, &clock, &issuer, document(&idp.base), |_| ());
         Self { idp, clock, issuer, auth, url, db, _place: place }
     }

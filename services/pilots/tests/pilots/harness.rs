@@ -94,7 +94,9 @@ impl Pilots {
         };
         let jobs = in_process(diracx_jobs::service(job_deps, &stack(diracx_jobs::access().unwrap())));
 
-        let auth_db = AuthDb::open(&db.url("AuthDB").await, 4).await.unwrap();
+        let auth_url = db.url("AuthDB").await;
+        AuthDb::migrate(&auth_url).await.unwrap();
+        let auth_db = AuthDb::open(&auth_url, 4).await.unwrap();
         let key = StateKey::parse("cw_0x689RpI-jtRR7oE8h_eQsKImvJapLeSbXpwF4e4=").unwrap();
         let follower = ConfigFollower::fixed(config());
         let auth_settings = AuthSettings::new(key);

@@ -1,4 +1,4 @@
--- The tables as DiracX makes them. Those that are there already are used as they are.
+-- The tables as DiracX makes them, and an index by which codes are found. Those that are there already are used as they are.
 
 CREATE TABLE IF NOT EXISTS `DeviceFlows` (
     `UserCode` VARCHAR(8) NOT NULL,
@@ -23,7 +23,8 @@ CREATE TABLE IF NOT EXISTS `AuthorizationFlows` (
     `RedirectURI` VARCHAR(255) NOT NULL,
     `Code` VARCHAR(255),
     `IDToken` JSON,
-    PRIMARY KEY (`UUID`)
+    PRIMARY KEY (`UUID`),
+    KEY `ix_AuthorizationFlows_Code` (`Code`)
 );
 
 CREATE TABLE IF NOT EXISTS `RefreshTokens` (

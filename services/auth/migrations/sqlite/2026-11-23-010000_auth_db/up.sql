@@ -26,6 +26,8 @@ CREATE TABLE IF NOT EXISTS "AuthorizationFlows" (
     PRIMARY KEY ("UUID")
 );
 
+CREATE INDEX IF NOT EXISTS "ix_AuthorizationFlows_Code" ON "AuthorizationFlows" ("Code");
+
 CREATE TABLE IF NOT EXISTS "RefreshTokens" (
     "JTI" CHAR(32) NOT NULL,
     "Status" VARCHAR(16) DEFAULT 'CREATED' NOT NULL,
