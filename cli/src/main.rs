@@ -26,8 +26,8 @@ use arguments::{
 use commands::{
     config_dump, config_status, internal_add_group, internal_add_user, internal_add_vo, internal_cs_sync,
     internal_generate_cs, jobs_delete, jobs_kill, jobs_parameters, jobs_reschedule, jobs_search, jobs_status,
-    jobs_submit, jobs_summary, jobs_wait, jobs_watch, login, logout, rss_history, rss_list, rss_set,
-    sandbox_get, whoami,
+    jobs_submit, jobs_summary, jobs_wait, jobs_watch, login, logout, rss_cancel, rss_history, rss_list,
+    rss_set, sandbox_get, whoami,
 };
 use failure::Failure;
 
@@ -86,6 +86,7 @@ async fn run(dirac: Dirac) -> Result<(), Failure> {
         Command::Rss { command } => match command {
             RssCommand::List(arguments) => rss_list::run(&global, arguments).await,
             RssCommand::Set(arguments) => rss_set::run(&global, arguments).await,
+            RssCommand::Cancel(arguments) => rss_cancel::run(&global, arguments).await,
             RssCommand::History(arguments) => rss_history::run(&global, arguments).await,
         },
         Command::Sandbox { command: SandboxCommand::Get(arguments) } => {
