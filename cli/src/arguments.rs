@@ -14,8 +14,8 @@ use crate::{
         jobs_kill::KillArguments, jobs_parameters::ParametersArguments, jobs_reschedule::RescheduleArguments,
         jobs_search::SearchArguments, jobs_status::StatusArguments, jobs_submit::SubmitArguments,
         jobs_summary::SummaryArguments, jobs_wait::WaitArguments, jobs_watch::WatchArguments,
-        login::LoginArguments, rss_history::HistoryArguments, rss_list::ListArguments, rss_set::SetArguments,
-        sandbox_get::GetArguments,
+        login::LoginArguments, rss_cancel::CancelArguments, rss_history::HistoryArguments,
+        rss_list::ListArguments, rss_set::SetArguments, sandbox_get::GetArguments,
     },
     output::Format,
 };
@@ -157,6 +157,7 @@ pub(crate) enum JobsCommand {
 pub(crate) enum RssCommand {
     List(ListArguments),
     Set(SetArguments),
+    Cancel(CancelArguments),
     History(HistoryArguments),
 }
 

@@ -6,7 +6,7 @@ use diracx_client::proto::{rss::v1 as pb, time};
 use diracx_core::search::{Cell, Table};
 use prost_types::Timestamp;
 
-use crate::times;
+use crate::{table, times};
 
 /// A kind of element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -98,7 +98,27 @@ pub(crate) fn instant(text: &str) -> Result<Timestamp, String> {
         .ok_or_else(|| "write a time such as '2026-11-22 20:51' (UTC) or 2026-11-22".to_owned())
 }
 
-/// The statuses as a table; people get a column less where it says nothing.
+/// A table for people: without the columns that say nothing, or of every row only that it is for everything.
+pub(crate) fn draw(table: &Table) -> String {
+    let says_something = |i: &usize| {
+        let mut cells = table.rows.iter().filter_map(|row| row.get(*i));
+        match table.columns[*i].as_str() {
+            "StatusType" => cells.any(|cell| *cell != Cell::Text("all".to_owned())),
+            "Name" | "Status" => true,
+            _ => cells.any(|cell| *cell != Cell::Null),
+        }
+    };
+    let kept: Vec<usize> = (0..table.columns.len()).filter(says_something).collect();
+    let row = |row: &Vec<Cell>| kept.iter().filter_map(|i| row.get(*i).cloned()).collect();
+    let shown = Table {
+        columns: kept.iter().map(|i| table.columns[*i].clone()).collect(),
+        rows: table.rows.iter().map(row).collect(),
+        total: table.total,
+    };
+    table::draw(&shown, table::terminal_width())
+}
+
+/// The statuses as a table, with all columns.
 pub(crate) fn table(statuses: &[pb::ElementStatus]) -> Table {
     let columns =
         ["Type", "Name", "StatusType", "VO", "Status", "Reason", "Since", "Until", "TokenOwner", "Planned"];
@@ -191,6 +211,30 @@ mod tests {
             assert_eq!(instant(text).map(|time| time.seconds), Ok(1_795_305_600), "{text}");
         }
         assert!(instant("tomorrow").is_err());
+    }
+
+    #[test]
+    fn people_see_no_column_that_says_nothing() {
+        let status = pb::ElementStatus {
+            key: Some(pb::StatusKey {
+                name: "A".into(),
+                status_type: pb::StatusType::All.into(),
+                ..Default::default()
+            }),
+            status_name: "Active".into(),
+            ..Default::default()
+        };
+        let all = table(std::slice::from_ref(&status));
+        assert_eq!(all.columns.len(), 10);
+        let drawn = draw(&all);
+        assert!(
+            !drawn.contains("StatusType") && !drawn.contains("Planned") && drawn.contains("Active"),
+            "{drawn}"
+        );
+        let read =
+            pb::StatusKey { status_type: pb::StatusType::ReadAccess.into(), ..status.key.clone().unwrap() };
+        let drawn = draw(&table(&[status.clone(), pb::ElementStatus { key: Some(read), ..status }]));
+        assert!(drawn.contains("StatusType"), "{drawn}");
     }
 
     #[test]

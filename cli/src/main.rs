@@ -28,7 +28,7 @@ use commands::{
     config_dump, config_status, internal_add_group, internal_add_user, internal_add_vo, internal_cs_sync,
     internal_generate_cs, internal_generate_helm_values, jobs_delete, jobs_kill, jobs_parameters,
     jobs_reschedule, jobs_search, jobs_status, jobs_submit, jobs_summary, jobs_wait, jobs_watch, login,
-    logout, rss_history, rss_list, rss_set, sandbox_get, whoami,
+    logout, rss_cancel, rss_history, rss_list, rss_set, sandbox_get, whoami,
 };
 use failure::Failure;
 
@@ -87,6 +87,7 @@ async fn run(dirac: Dirac) -> Result<(), Failure> {
         Command::Rss { command } => match command {
             RssCommand::List(arguments) => rss_list::run(&global, arguments).await,
             RssCommand::Set(arguments) => rss_set::run(&global, arguments).await,
+            RssCommand::Cancel(arguments) => rss_cancel::run(&global, arguments).await,
             RssCommand::History(arguments) => rss_history::run(&global, arguments).await,
         },
         Command::Sandbox { command: SandboxCommand::Get(arguments) } => {

@@ -18,8 +18,8 @@ use diracx_tests::{
 use serde_json::{Value, json};
 use tonic::{Request, transport::Channel};
 
-const DATABASES: [&str; 5] =
-    ["JobDB", "JobLoggingDB", "TaskQueueDB", "SandboxMetadataDB", "ResourceStatusDB"];
+const DATABASES: [&str; 6] =
+    ["JobDB", "JobLoggingDB", "TaskQueueDB", "SandboxMetadataDB", "ResourceStatusDB", "PilotAgentsDB"];
 
 /// The database of logins, which DIRAC has not: its own of that name is another one.
 const LOGINS: &str = "AuthDB";
@@ -94,6 +94,7 @@ async fn adopt_and_serve(made_by: &str, jobs: Vec<i64>) {
     installation.a_job_is_removed_with_all_that_belongs_to_it().await;
     installation.submissions_continue_the_numbers().await;
     installation.resource_statuses_are_told_and_set().await;
+    installation.pilots_are_found_with_their_jobs_and_change(made_by).await;
     if logins.is_some() {
         installation.logins_and_sessions_go_on().await;
     }
@@ -118,6 +119,32 @@ async fn everything(database: &Database) -> BTreeMap<String, BTreeSet<String>> {
 }
 
 impl Installation {
+    async fn pilots_are_found_with_their_jobs_and_change(&self, made_by: &str) {
+        let stamps = async |who: &str, body: Value| -> Vec<String> {
+            let found = self.ask(who, "POST", "/api/pilots/search", body).await.json().expect("rows");
+            let rows = found.as_array().expect("rows");
+            rows.iter().map(|row| row["PilotStamp"].as_str().expect("a stamp").to_owned()).collect()
+        };
+        assert_eq!(stamps("normal_user", json!({})).await, ["one", "twice", "twice"]);
+        let all =
+            stamps("service_admin", json!({"sort": [{"parameter": "PilotID", "direction": "asc"}]})).await;
+        let old: &[&str] = if made_by == "dirac" { &["zero"] } else { &[] };
+        assert_eq!(all, [&["one", "twice", "twice", "ONE"], old].concat());
+        let of_job = json!({"search": [{"parameter": "JobID", "operator": "eq", "value": "101"}]});
+        assert_eq!(stamps("normal_user", of_job).await, ["one"]);
+        let of_pilot = json!({"search": [{"parameter": "PilotStamp", "operator": "eq", "value": "one"}]});
+        let jobs = self.ask("admin", "POST", "/api/jobs/search", of_pilot).await.json().expect("rows");
+        assert_eq!(jobs.as_array().map(Vec::len), Some(1), "{jobs}");
+        self.ask("service_admin", "PATCH", "/api/pilots/metadata", json!({"ONE": {"Status": "Waiting"}}))
+            .await;
+        self.ask("service_admin", "POST", "/api/pilots/", json!({"pilot_stamp": "new", "vo": "alpha"})).await;
+        let counted = json!({"grouping": ["VO", "Status"]});
+        let counted =
+            self.ask("service_admin", "POST", "/api/pilots/summary", counted).await.json().expect("rows");
+        let waiting = json!({"VO": "beta", "Status": "Waiting", "count": 1});
+        assert!(counted.as_array().is_some_and(|rows| rows.contains(&waiting)), "{counted}");
+    }
+
     async fn ask(&self, who: &str, method: &str, path: &str, body: Value) -> Answer {
         let answer = self.mesh.request(who, method, path, Some(body.to_string())).await.expect("an answer");
         assert!((200..300).contains(&answer.status), "{method} {path}: {} {}", answer.status, answer.text);

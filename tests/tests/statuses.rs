@@ -80,6 +80,15 @@ async fn a_downtime_is_planned_with_draining_and_shown() {
     let expected =
         "Banned from 2999-12-01 08:00:00 until 2999-12-01 20:00:00, drained since 2999-11-30 00:00:00";
     assert_eq!((&kept[0]["Planned"], &kept[0]["Status"]), (&json!(expected), &Value::Null), "{kept}");
+
+    let other = carol.run(&["rss", "cancel", "site", "lcg.one.ch"]).await.unwrap();
+    assert_eq!(other.code, REFUSED, "{other:?}");
+    assert!(other.stderr.contains("lcg.one.ch is known as LCG.One.ch"), "{other:?}");
+    let cancelled = carol.run(&["rss", "cancel", "site", "LCG.One.ch", "LCG.Two.ch"]).await.unwrap();
+    assert!(cancelled.stderr.contains("Nothing was planned for LCG.Two.ch"), "{cancelled:?}");
+    assert_eq!(cancelled.json().expect("what was planned")[0]["Cancelled"], expected);
+    let listed = carol.run(&["rss", "list"]).await.unwrap().json().expect("a table");
+    assert_eq!(listed, json!([]), "nothing holds and nothing is planned");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -22,6 +22,7 @@ pub(crate) mod jobs_wait;
 pub(crate) mod jobs_watch;
 pub(crate) mod login;
 pub(crate) mod logout;
+pub(crate) mod rss_cancel;
 pub(crate) mod rss_history;
 pub(crate) mod rss_list;
 pub(crate) mod rss_set;

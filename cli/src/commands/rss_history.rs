@@ -72,7 +72,7 @@ pub(crate) async fn run(global: &Global, arguments: HistoryArguments) -> Result<
         tell("Nothing is known of its past");
         return Ok(());
     }
-    print(&table::draw(&found, table::terminal_width()))?;
+    print(&elements::draw(&found))?;
     if !page.next_page_token.is_empty() {
         tell("There is more: use --to with the time of the last one, or a larger --limit");
     }

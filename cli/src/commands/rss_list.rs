@@ -66,5 +66,5 @@ pub(crate) async fn run(global: &Global, arguments: ListArguments) -> Result<(),
         tell("No statuses found");
         return Ok(());
     }
-    print(&table::draw(&found, table::terminal_width()))
+    print(&elements::draw(&found))
 }

@@ -94,7 +94,7 @@ pub(crate) async fn run(global: &Global, arguments: SetArguments) -> Result<(), 
     if global.format() == Format::Json {
         print_json(&table::json(&shown))?;
     } else if !statuses.is_empty() {
-        print(&table::draw(&shown, table::terminal_width()))?;
+        print(&elements::draw(&shown))?;
     }
     for (name, why) in &failures {
         tell(&format!("error: {name}: {why}"));

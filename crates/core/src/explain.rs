@@ -143,6 +143,8 @@ reasons! {
     ElementTypeTaken = "ELEMENT_TYPE_TAKEN",
     /// Somebody keeps the status of the element as it is.
     ElementStatusHeld = "ELEMENT_STATUS_HELD",
+    /// The element or VO is known with another spelling.
+    ElementSpeltOtherwise = "ELEMENT_SPELT_OTHERWISE",
     /// The caller is no pilot with a token of its own.
     NotAPilot = "NOT_A_PILOT",
     /// The log of the pilot is as large as it may be.

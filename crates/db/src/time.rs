@@ -1,10 +1,12 @@
 //! Instants as DIRAC's tables hold them: naive UTC.
 
-use chrono::{DateTime, Datelike, NaiveDateTime, Utc};
+use std::sync::Once;
+
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, NaiveTime, Utc};
 use diesel::{
     deserialize::{self, FromSql, FromSqlRow},
     expression::AsExpression,
-    mysql::{Mysql, MysqlValue},
+    mysql::{Mysql, MysqlValue, data_types::MysqlTime},
     serialize::{self, IsNull, Output, ToSql},
     sql_types::Timestamp,
     sqlite::{Sqlite, SqliteValue},
@@ -27,6 +29,13 @@ impl UtcTime {
         self.0.and_utc()
     }
 
+    /// What MySQL's `0000-00-00 00:00:00` is read as, which is no time at all: the first instant of the calendar. Old
+    /// servers have written it into DIRAC's tables where there was nothing to write.
+    pub const ZERO: Self = Self(match NaiveDate::from_ymd_opt(1, 1, 1) {
+        Some(day) => day.and_time(NaiveTime::MIN),
+        None => NaiveDateTime::MIN,
+    });
+
     /// The instant, if its year has four digits, as SQL's times have.
     pub(crate) fn in_four_digits(self) -> Option<Self> {
         (1..=9999).contains(&self.0.year()).then_some(self)
@@ -47,7 +56,16 @@ impl ToSql<Timestamp, Mysql> for UtcTime {
 
 impl FromSql<Timestamp, Mysql> for UtcTime {
     fn from_sql(value: MysqlValue<'_>) -> deserialize::Result<Self> {
-        <NaiveDateTime as FromSql<Timestamp, Mysql>>::from_sql(value).map(Self)
+        let time = <MysqlTime as FromSql<Timestamp, Mysql>>::from_sql(value)?;
+        if time.month == 0 || time.day == 0 {
+            static TOLD: Once = Once::new();
+            TOLD.call_once(|| tracing::warn!("a table has the time 0000-00-00, which is read as none"));
+            return Ok(Self::ZERO);
+        }
+        let date = NaiveDate::from_ymd_opt(i32::try_from(time.year)?, time.month, time.day);
+        let micros = u32::try_from(time.second_part)?;
+        let read = date.and_then(|day| day.and_hms_micro_opt(time.hour, time.minute, time.second, micros));
+        read.map(Self).ok_or_else(|| format!("{time:?} is no time").into())
     }
 }
 

@@ -5,12 +5,16 @@
 
 use std::{fmt, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use diracx_core::{Explain, Explanation, Reason};
 use serde_json::Value;
 use tonic::Status;
 use uuid::Uuid;
 
-use crate::{status, token::TokenError};
+use crate::{
+    status,
+    token::{TokenError, token_time},
+};
 
 /// Who calls.
 #[derive(Debug, Clone, PartialEq)]
@@ -29,6 +33,15 @@ impl Identity {
         match self {
             Self::User(user) => Some(user),
             Self::Pilot(_) | Self::Component(_) => None,
+        }
+    }
+
+    /// When its token ends. A call may last longer, a stream should not.
+    pub fn expires(&self) -> DateTime<Utc> {
+        match self {
+            Self::User(user) => user.expires,
+            Self::Pilot(pilot) => pilot.expires,
+            Self::Component(component) => component.expires,
         }
     }
 
@@ -66,6 +79,8 @@ pub struct UserIdentity {
     pub policies: Value,
     /// The id of the access token.
     pub token_id: Uuid,
+    /// When the access token ends.
+    pub expires: DateTime<Utc>,
     /// The access token itself, to be forwarded on calls on the user's behalf.
     pub token: RawToken,
 }
@@ -94,6 +109,8 @@ pub struct PilotIdentity {
     pub stamp: String,
     /// The id of its token.
     pub token_id: Uuid,
+    /// When its token ends.
+    pub expires: DateTime<Utc>,
     /// The token itself, to be forwarded on calls on the pilot's behalf.
     pub token: RawToken,
 }
@@ -102,6 +119,11 @@ impl PilotIdentity {
     /// The subject of its token: `<vo>:<stamp>`.
     pub fn sub(&self) -> String {
         format!("{}:{}", self.vo, self.stamp)
+    }
+
+    /// When its token was issued, in whole milliseconds; long ago, if the token does not tell.
+    pub fn issued(&self) -> DateTime<Utc> {
+        token_time(self.token_id).unwrap_or_default()
     }
 }
 
@@ -112,6 +134,8 @@ pub struct ComponentIdentity {
     pub name: String,
     /// The id of its token.
     pub token_id: Uuid,
+    /// When its token ends.
+    pub expires: DateTime<Utc>,
 }
 
 /// The text of a token. Its `Debug` is `***`.

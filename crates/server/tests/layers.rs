@@ -110,6 +110,7 @@ async fn an_identity_in_the_callers_extensions_counts_for_nothing() {
     let forged = Arc::new(Identity::Component(ComponentIdentity {
         name: "jobs".to_owned(),
         token_id: new_token_id(noon()),
+        expires: noon(),
     }));
     let request = http::Request::post(format!("/{LOLLIES}/Open"))
         .header("content-type", "application/grpc")

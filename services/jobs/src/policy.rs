@@ -356,7 +356,6 @@ async fn runs(deps: &Deps, pilot: &PilotIdentity, jobs: &BTreeSet<JobId>) -> Res
         return Err(Error::Forbidden);
     }
     let runners = runners::of(deps.pilots.as_ref(), jobs).await?;
-    let is_own =
-        |job| runners.get(job).is_some_and(|found| found.stamp == pilot.stamp && found.vo == pilot.vo);
+    let is_own = |job| runners.get(job).is_some_and(|found| found.is(pilot));
     if jobs.iter().all(is_own) { Ok(()) } else { Err(Error::Forbidden) }
 }

@@ -1,17 +1,24 @@
 //! Which pilot runs a job, as the pilots service knows it.
 //!
 //! It is asked every time: a job may change hands at any moment, and an answer from a cache would let the pilot that
-//! lost it go on. Of several pilots the newest counts, since a job that was rescheduled is no more the first one's.
+//! lost it go on. Of several pilots the newest counts, since a job that was rescheduled is no more the first one's. The
+//! answer also says whether the pilot has ended, and which of its tokens count no more: a token of a pilot that was
+//! stopped is good for nothing, however long it says that it is.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     time::Duration,
 };
 
+use chrono::{DateTime, Utc};
 use diracx_client::AnyChannel;
 use diracx_core::{Explain, Explanation, JobId, Reason};
-use diracx_proto::pilots::v1::{GetJobPilotsRequest, JobPilots};
-use diracx_server::Deadline;
+use diracx_proto::{
+    Invalid,
+    pilots::v1::{GetJobPilotsRequest, JobPilots},
+    time,
+};
+use diracx_server::{Deadline, PilotIdentity};
 use tonic::{Request, Status};
 
 /// How many jobs one call names.
@@ -39,6 +46,18 @@ pub struct Runner {
     pub stamp: String,
     /// Its VO.
     pub vo: String,
+    /// Whether it has ended.
+    pub ended: bool,
+    /// Up to when tokens were issued that do not count.
+    pub barred: Option<DateTime<Utc>>,
+}
+
+impl Runner {
+    /// Whether it is this pilot, and may still act.
+    pub fn is(&self, pilot: &PilotIdentity) -> bool {
+        let same = self.stamp == pilot.stamp && self.vo == pilot.vo;
+        same && !self.ended && self.barred.is_none_or(|barred| pilot.issued() > barred)
+    }
 }
 
 /// The pilot that runs each of these jobs, as the pilots service knows; jobs that no pilot ever had are absent. In an
@@ -57,12 +76,16 @@ pub(crate) async fn of(
             request.set_timeout(PATIENCE);
         }
         let answer = client.clone().get_job_pilots(request).await.map_err(Unanswered)?;
-        found.extend(answer.into_inner().jobs.into_iter().filter_map(newest));
+        for job in answer.into_inner().jobs {
+            found.extend(newest(job).map_err(|invalid| Unanswered(diracx_server::to_status(invalid)))?);
+        }
     }
     Ok(found)
 }
 
-fn newest(JobPilots { job_id, mut pilots }: JobPilots) -> Option<(JobId, Runner)> {
-    let last = pilots.pop()?;
-    Some((JobId(job_id), Runner { stamp: last.pilot_stamp, vo: last.vo }))
+fn newest(JobPilots { job_id, mut pilots }: JobPilots) -> Result<Option<(JobId, Runner)>, Invalid> {
+    let Some(last) = pilots.pop() else { return Ok(None) };
+    let barred = last.barred_time.as_ref().map(|at| time::datetime("barred_time", at)).transpose()?;
+    let runner = Runner { stamp: last.pilot_stamp, vo: last.vo, ended: last.ended, barred };
+    Ok(Some((JobId(job_id), runner)))
 }

@@ -34,10 +34,10 @@ pub(crate) fn exchanged(stamp: &PilotStamp, vo: &str, secret: Uuid, is_new: bool
     );
 }
 
-/// A pilot goes on.
-pub(crate) fn refreshed(stamp: &PilotStamp, vo: &str, secret: Uuid) {
+/// A pilot goes on; `repeated` if it asked again with the same refresh token.
+pub(crate) fn refreshed(stamp: &PilotStamp, vo: &str, secret: Uuid, repeated: bool) {
     tracing::info!(
-        target: TARGET, audit = "pilot refresh", pilot.stamp = %stamp, vo, secret.id = %secret,
+        target: TARGET, audit = "pilot refresh", pilot.stamp = %stamp, vo, secret.id = %secret, repeated,
         "pilot {stamp} of {vo} goes on"
     );
 }
@@ -67,6 +67,7 @@ pub(crate) fn revoked(revocation: &Revocation, revoked: Revoked, by: &str) {
         named(revocation.secrets.len(), "secrets"),
         named(revocation.stamps.len(), "pilots"),
         named(revocation.grid_sites.len(), "sites"),
+        named(revocation.destination_sites.len(), "computing elements"),
     ]
     .concat();
     tracing::info!(

@@ -11,6 +11,7 @@
 //! Which components may call an rpc at all stands in its declaration. To somebody of another VO a pilot looks the same
 //! as one that does not exist.
 
+use chrono::{DateTime, Utc};
 use diracx_core::PilotStamp;
 use diracx_server::{Identity, UserIdentity};
 
@@ -35,6 +36,9 @@ pub enum Forbidden {
     /// A pilot with a token of its own changes itself.
     #[error("Pilots can only modify their own metadata.")]
     NotOwn,
+    /// What a pilot got was taken away, and its token was issued before.
+    #[error("The credentials of this pilot were taken away.")]
+    Barred,
     /// Whoever sends a pilot somewhere says where it is: what it may use depends on that.
     #[error("Pilots cannot change where they are.")]
     Place,
@@ -86,6 +90,10 @@ impl RegisterPilots {
 #[derive(Debug)]
 pub struct ManagePilots {
     scope: PilotScope,
+    /// May overrule the order of statuses.
+    may_force: bool,
+    /// If a pilot changes itself: when its token was issued.
+    own: Option<DateTime<Utc>>,
     /// Who does it, in words.
     by: String,
 }
@@ -94,6 +102,21 @@ impl ManagePilots {
     /// Which.
     pub fn scope(&self) -> &PilotScope {
         &self.scope
+    }
+
+    /// Whether the order of statuses may be overruled: by whoever looks after all VOs.
+    pub fn may_force(&self) -> bool {
+        self.may_force
+    }
+
+    /// Whether it may be said where pilots are: by all but a pilot on its own account.
+    pub fn may_move(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// If a pilot changes itself: when its token was issued.
+    pub fn own(&self) -> Option<DateTime<Utc>> {
+        self.own
     }
 
     /// Who does it, in words.
@@ -133,12 +156,7 @@ pub fn register(identity: &Identity, count: usize) -> Result<RegisterPilots> {
 
 /// Whether this identity may change these pilots, within what it may see. Nobody can tell which pilot a user with
 /// `GenericPilot` is, so it needs the consent of the settings, `generic_pilots`.
-pub fn patch(
-    identity: &Identity,
-    pilots: &[PilotStamp],
-    force: bool,
-    generic_pilots: bool,
-) -> Result<ManagePilots> {
+pub fn patch(identity: &Identity, pilots: &[PilotStamp], generic_pilots: bool) -> Result<ManagePilots> {
     let scope = match identity {
         Identity::Pilot(own) if pilots.iter().any(|pilot| pilot.as_str() != own.stamp) => {
             return Err(Forbidden::NotOwn.into());
@@ -147,24 +165,14 @@ pub fn patch(
         Identity::User(_) if !generic_pilots && !is_above(identity) => return Err(Forbidden::Manage.into()),
         Identity::User(_) | Identity::Component(_) => one_or_all(identity, pilots.len())?,
     };
-    if force && scope != PilotScope::All {
-        return Err(Forbidden::Force.into());
-    }
-    Ok(ManagePilots { scope, by: name(identity) })
-}
-
-/// Whether this identity may say where pilots are: any but a pilot on its own account.
-pub fn relocate(identity: &Identity) -> Result<()> {
-    match identity {
-        Identity::User(_) | Identity::Component(_) => Ok(()),
-        Identity::Pilot(_) => Err(Forbidden::Place.into()),
-    }
+    let own = identity.as_pilot().map(|own| own.issued());
+    Ok(ManagePilots { may_force: scope == PilotScope::All, scope, own, by: name(identity) })
 }
 
 /// Whether this identity may end and forget pilots, and say what they run.
 pub fn manage(identity: &Identity) -> Result<ManagePilots> {
     if is_above(identity) {
-        Ok(ManagePilots { scope: PilotScope::All, by: name(identity) })
+        Ok(ManagePilots { scope: PilotScope::All, may_force: true, own: None, by: name(identity) })
     } else {
         Err(Forbidden::Manage.into())
     }

@@ -43,6 +43,14 @@ pub enum Error {
         /// The type of what has it.
         by: String,
     },
+    /// It is known with another spelling, which MySQL would take for the same.
+    #[error("{name} is known as {known}")]
+    SpeltOtherwise {
+        /// As it was given.
+        name: String,
+        /// As it is known.
+        known: String,
+    },
     /// Somebody keeps the status as it is.
     #[error("{by} keeps the status of {name} as it is")]
     Held {
@@ -65,6 +73,7 @@ pub enum Error {
 impl From<Refusal> for Error {
     fn from(refusal: Refusal) -> Self {
         match refusal {
+            Refusal::SpeltOtherwise { name, known } => Self::SpeltOtherwise { name, known },
             Refusal::TypeTaken { name, by } => Self::TypeTaken { name, by },
             Refusal::Held { name, by } => Self::Held { name, by },
         }
@@ -82,6 +91,11 @@ impl Explain for Error {
             Self::TypeTaken { name, by } => Explanation::already_exists(Reason::ElementTypeTaken)
                 .with("name", name)
                 .with("elementType", by),
+            Self::SpeltOtherwise { name, known } => {
+                Explanation::already_exists(Reason::ElementSpeltOtherwise)
+                    .with("name", name)
+                    .with("knownAs", known)
+            }
             Self::Held { name, by } => Explanation::failed_precondition(Reason::ElementStatusHeld)
                 .with("name", name)
                 .with("tokenOwner", by),

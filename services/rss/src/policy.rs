@@ -1,6 +1,6 @@
 //! Who may do what with the statuses of elements. Permits can be made here only.
 //!
-//! | | read | list, history | set, remove: own VO | set, remove: all VOs and others | put into effect |
+//! | | read | list, history | set, remove, cancel: own VO | set, remove, cancel: all VOs and others | put into effect |
 //! |---|---|---|---|---|---|
 //! | anybody with a token | own VO's | own VO's and those for all VOs | no | no | no |
 //! | `SiteManager`, `Operator` | own VO's | own VO's and those for all VOs | yes | no | no |
@@ -47,7 +47,15 @@ pub enum ListScope {
 #[derive(Debug)]
 pub struct ReadHistory(());
 
-/// This status may be set or removed.
+/// Somebody who may set and remove something; each status has to be asked for.
+#[derive(Debug)]
+pub struct Caller {
+    /// Of which VO only.
+    vo: Option<String>,
+    owner: String,
+}
+
+/// This status may be set or removed, or what is planned for it be cancelled.
 #[derive(Debug)]
 pub struct Administer {
     owner: String,
@@ -91,35 +99,38 @@ pub fn history(identity: &Identity, vo: &str) -> Result<ReadHistory> {
 }
 
 /// Whether this identity may set or remove anything at all.
-pub fn administrator(identity: &Identity) -> Result<()> {
-    match identity.as_user() {
-        Some(user) if !is_administrator(user) && !looks_after_a_vo(user) => Err(Error::Forbidden),
-        _ => Ok(()),
-    }
-}
-
-/// Whether this identity may set or remove the status.
-pub fn administer(identity: &Identity, target: &Target) -> Result<Administer> {
+pub fn administrator(identity: &Identity) -> Result<Caller> {
     let Some(user) = identity.as_user() else {
-        return Ok(Administer { owner: SYSTEM.to_owned() });
+        return Ok(Caller { vo: None, owner: SYSTEM.to_owned() });
     };
-    if !is_administrator(user) {
-        administrator(identity)?;
-        if target.vo == ALL {
-            return Err(Error::AllVos);
-        }
-        if target.vo != user.vo {
-            return Err(Error::OtherVo { vo: target.vo.clone() });
-        }
+    if !is_administrator(user) && !looks_after_a_vo(user) {
+        return Err(Error::Forbidden);
     }
     // nobody can pass for the system, whatever the identity provider calls him
     let name = owner(&user.preferred_username);
-    Ok(Administer { owner: if name == SYSTEM { format!("_{name}") } else { name } })
+    let owner = if name == SYSTEM { format!("_{name}") } else { name };
+    Ok(Caller { vo: (!is_administrator(user)).then(|| user.vo.clone()), owner })
+}
+
+impl Caller {
+    /// Whether the status may be set or removed.
+    pub fn administer(&self, target: &Target) -> Result<Administer> {
+        match &self.vo {
+            Some(_) if target.vo == ALL => Err(Error::AllVos),
+            Some(own) if target.vo != *own => Err(Error::OtherVo { vo: target.vo.clone() }),
+            _ => Ok(Administer { owner: self.owner.clone() }),
+        }
+    }
 }
 
 /// Whether this identity may put into effect what is due: only a part of the system, and the guard knows which.
 pub fn maintain(identity: &Identity) -> Result<Maintain> {
     identity.as_component().map(|_| Maintain(())).ok_or(Error::Forbidden)
+}
+
+/// The service puts into effect what is due of its own accord, too: nobody asks for that.
+pub(crate) fn service_itself() -> Maintain {
+    Maintain(())
 }
 
 fn is_administrator(user: &UserIdentity) -> bool {

@@ -21,6 +21,9 @@ pub struct Args {
     /// What is particular to resource statuses.
     #[command(flatten)]
     pub rss: RssArgs,
+    /// Whether there are resource statuses. The same for all processes; without them this one has nothing to serve.
+    #[arg(long, env = "DIRACX_SERVICE_RSS_ENABLED", default_value = "true", value_name = "BOOL")]
+    pub rss_enabled: String,
     /// Connections to a MySQL database, at the most.
     #[arg(long, env = "DIRACX_DB_CONNECTIONS", default_value = "4", value_name = "COUNT")]
     pub db_connections: String,
@@ -108,6 +111,10 @@ impl Resolve for Args {
     type Settings = Settings;
 
     fn resolve(self, environment: &Environment, problems: &mut Problems) -> Option<Settings> {
+        const ENABLED: &str = "DIRACX_SERVICE_RSS_ENABLED";
+        if problems.boolean(ENABLED, &self.rss_enabled) == Some(false) {
+            problems.note(ENABLED, "is false, and this process serves nothing but resource statuses");
+        }
         let db_url = self.rss.resolve(environment, problems);
         let connections = problems.parse("DIRACX_DB_CONNECTIONS", &self.db_connections);
         let migrate = problems.boolean("DIRACX_DB_MIGRATE", &self.db_migrate);

@@ -396,3 +396,51 @@ INSERT INTO ResourceStatus (Name, StatusType, VO, Status, Reason, DateEffective,
     ('SE-ONE', 'CheckAccess', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'StorageElement', 'rs_svc'),
     ('SE-ONE', 'RemoveAccess', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'StorageElement', 'rs_svc'),
     ('cat.one.ch', 'all', 'all', 'Active', 'ok', '2024-02-28 11:00:00', 'Catalog', 'rs_svc');
+-- db: PilotAgentsDB
+CREATE TABLE PilotAgents (
+    PilotID INT(11) UNSIGNED NOT NULL AUTO_INCREMENT,
+    InitialJobID INT(11) UNSIGNED NOT NULL DEFAULT 0,
+    CurrentJobID INT(11) UNSIGNED NOT NULL DEFAULT 0,
+    PilotJobReference VARCHAR(255) NOT NULL DEFAULT 'Unknown',
+    PilotStamp VARCHAR(32) NOT NULL DEFAULT '',
+    DestinationSite VARCHAR(128) NOT NULL DEFAULT 'NotAssigned',
+    Queue VARCHAR(128) NOT NULL DEFAULT 'Unknown',
+    GridSite VARCHAR(128) NOT NULL DEFAULT 'Unknown',
+    VO VARCHAR(128),
+    GridType VARCHAR(32) NOT NULL DEFAULT 'LCG',
+    BenchMark DOUBLE NOT NULL DEFAULT 0.0,
+    SubmissionTime DATETIME DEFAULT NULL,
+    LastUpdateTime DATETIME DEFAULT NULL,
+    Status VARCHAR(32) NOT NULL DEFAULT 'Unknown',
+    StatusReason VARCHAR(255) NOT NULL DEFAULT 'Unknown',
+    AccountingSent ENUM('True','False') NOT NULL DEFAULT 'False',
+    PRIMARY KEY (PilotID),
+    INDEX (PilotJobReference),
+    INDEX (Status),
+    INDEX Statuskey (GridSite, DestinationSite, Status)
+) ENGINE=InnoDB DEFAULT CHARSET=latin1;
+CREATE TABLE JobToPilotMapping (
+    PilotID INT(11) UNSIGNED NOT NULL,
+    JobID INT(11) UNSIGNED NOT NULL,
+    StartTime DATETIME NOT NULL,
+    INDEX (JobID),
+    INDEX (PilotID)
+) ENGINE=InnoDB DEFAULT CHARSET=latin1;
+CREATE TABLE PilotOutput (
+    PilotID INT(11) UNSIGNED NOT NULL,
+    StdOutput MEDIUMTEXT,
+    StdError MEDIUMTEXT,
+    PRIMARY KEY (PilotID)
+) ENGINE=InnoDB DEFAULT CHARSET=latin1;
+INSERT INTO PilotAgents (PilotID, InitialJobID, CurrentJobID, PilotJobReference, PilotStamp, DestinationSite, Queue,
+    GridSite, VO, GridType, BenchMark, SubmissionTime, LastUpdateTime, Status, StatusReason, AccountingSent) VALUES
+(11, 0, 101, 'htc://ce/1', 'one', 'ce', 'long', 'LCG.CERN.ch', 'alpha', 'DIRAC', 1.5, '2026-11-01', '2026-11-02', 'Running', 'arrêté', 'False'),
+(12, 0, 0, 'htc://ce/2', 'twice', 'ce', 'long', 'LCG.CERN.ch', 'alpha', 'DIRAC', 0, '2026-11-01', '2026-11-02', 'Done', 'r', 'True'),
+(13, 0, 0, 'htc://ce/3', 'twice', 'ce', 'long', 'LCG.CERN.ch', 'alpha', 'DIRAC', 0, '2026-11-01', '2026-11-02', 'Running', 'r', 'False'),
+(14, 0, 0, 'htc://ce/4', 'ONE', 'ce', 'long', 'LCG.CERN.ch', 'beta', 'DIRAC', 0, NULL, NULL, 'Scheduled', 'r', 'False');
+INSERT INTO JobToPilotMapping (PilotID, JobID, StartTime) VALUES (11, 101, '2026-11-02'), (13, 102, '2026-11-02');
+INSERT INTO PilotOutput (PilotID, StdOutput, StdError) VALUES (12, 'out', 'err');
+SET SESSION sql_mode = '';
+INSERT INTO PilotAgents (PilotID, PilotStamp, VO, Status, SubmissionTime, LastUpdateTime) VALUES
+(21, 'zero', NULL, 'Running', '0000-00-00 00:00:00', '0000-00-00 00:00:00');
+INSERT INTO JobToPilotMapping (PilotID, JobID, StartTime) VALUES (21, 103, '0000-00-00 00:00:00');

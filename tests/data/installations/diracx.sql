@@ -394,3 +394,50 @@ INSERT INTO RefreshTokens VALUES
     ('019b76da880070008000000000000001', 'REVOKED', 'vo:alpha', 'alpha:11111111-aaaa-4aaa-8aaa-000000000002'),
     ('019c167fcc0070008000000000000001', 'CREATED', 'vo:alpha', 'alpha:11111111-aaaa-4aaa-8aaa-000000000001'),
     ('019ca6b1dc0070008000000000000001', 'CREATED', 'vo:alpha property:NormalUser', 'alpha:11111111-aaaa-4aaa-8aaa-000000000002');
+
+-- db: PilotAgentsDB
+CREATE TABLE PilotAgents (
+    PilotID INTEGER NOT NULL AUTO_INCREMENT,
+    InitialJobID INTEGER NOT NULL,
+    CurrentJobID INTEGER NOT NULL,
+    PilotJobReference VARCHAR(255) NOT NULL,
+    PilotStamp VARCHAR(32) NOT NULL,
+    DestinationSite VARCHAR(128) NOT NULL,
+    Queue VARCHAR(128) NOT NULL,
+    GridSite VARCHAR(128) NOT NULL,
+    VO VARCHAR(128) NOT NULL,
+    GridType VARCHAR(32) NOT NULL,
+    BenchMark DOUBLE NOT NULL,
+    SubmissionTime DATETIME,
+    LastUpdateTime DATETIME,
+    Status VARCHAR(32) NOT NULL,
+    StatusReason VARCHAR(255) NOT NULL,
+    AccountingSent ENUM('True','False') NOT NULL,
+    PRIMARY KEY (PilotID)
+);
+CREATE INDEX PilotJobReference ON PilotAgents (PilotJobReference);
+CREATE INDEX Statuskey ON PilotAgents (GridSite, DestinationSite, Status);
+CREATE INDEX Status ON PilotAgents (Status);
+CREATE INDEX idx_dest_queue_status ON PilotAgents (DestinationSite, Queue, Status);
+CREATE TABLE JobToPilotMapping (
+    PilotID INTEGER NOT NULL,
+    JobID INTEGER NOT NULL,
+    StartTime DATETIME NOT NULL,
+    PRIMARY KEY (PilotID, JobID)
+);
+CREATE INDEX JobID ON JobToPilotMapping (JobID);
+CREATE INDEX PilotID ON JobToPilotMapping (PilotID);
+CREATE TABLE PilotOutput (
+    PilotID INTEGER NOT NULL AUTO_INCREMENT,
+    StdOutput TEXT NOT NULL,
+    StdError TEXT NOT NULL,
+    PRIMARY KEY (PilotID)
+);
+INSERT INTO PilotAgents (PilotID, InitialJobID, CurrentJobID, PilotJobReference, PilotStamp, DestinationSite, Queue,
+    GridSite, VO, GridType, BenchMark, SubmissionTime, LastUpdateTime, Status, StatusReason, AccountingSent) VALUES
+(11, 0, 101, 'htc://ce/1', 'one', 'ce', 'long', 'LCG.CERN.ch', 'alpha', 'DIRAC', 1.5, '2026-11-01', '2026-11-02', 'Running', 'arrêté', 'False'),
+(12, 0, 0, 'htc://ce/2', 'twice', 'ce', 'long', 'LCG.CERN.ch', 'alpha', 'DIRAC', 0, '2026-11-01', '2026-11-02', 'Done', 'r', 'True'),
+(13, 0, 0, 'htc://ce/3', 'twice', 'ce', 'long', 'LCG.CERN.ch', 'alpha', 'DIRAC', 0, '2026-11-01', '2026-11-02', 'Running', 'r', 'False'),
+(14, 0, 0, 'htc://ce/4', 'ONE', 'ce', 'long', 'LCG.CERN.ch', 'beta', 'DIRAC', 0, NULL, NULL, 'Scheduled', 'r', 'False');
+INSERT INTO JobToPilotMapping (PilotID, JobID, StartTime) VALUES (11, 101, '2026-11-02'), (13, 102, '2026-11-02');
+INSERT INTO PilotOutput (PilotID, StdOutput, StdError) VALUES (12, 'out', 'err');

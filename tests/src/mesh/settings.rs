@@ -87,8 +87,6 @@ pub(super) fn standalone(directory: &Path, address: &str, environment: &Environm
     Ok(vec![Process::start("diracx-standalone", address, &["--data-dir", &data], environment, directory)?])
 }
 
-/// Whether there are pilots.
-const PILOTS: &str = "DIRACX_SERVICE_PILOTS_ENABLED";
 /// The services, in the order in which they start.
 const SERVICES: [&str; 5] = ["config", "auth", "jobs", "pilots", "rss"];
 /// Those that call others, each with a key of its own with which it proves who it is.
@@ -113,8 +111,9 @@ pub(super) async fn processes(
     for component in COMPONENTS {
         public.insert(component.to_owned(), public_key(&component_key(directory, component)?)?);
     }
-    let without_pilots = all.iter().any(|(name, value)| name == PILOTS && value == "false");
-    addresses.retain(|(service, _)| *service != "pilots" || !without_pilots);
+    // a service that there is not to be refuses to start
+    let off = |service: &str| format!("DIRACX_SERVICE_{}_ENABLED", service.to_uppercase());
+    addresses.retain(|(service, _)| !all.contains(&(off(service), "false".to_owned())));
     let mut running = Vec::new();
     let without_keys: Environment = all.iter().filter(|(name, _)| name != KEY_STORE).cloned().collect();
     for (service, address) in &addresses {

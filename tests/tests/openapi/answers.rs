@@ -1,5 +1,7 @@
 //! The form of answers: of each operation that can be asked for something good at little cost.
 
+use std::collections::BTreeSet;
+
 use diracx_tests::{
     http::{Answer, form, send},
     mesh::Mesh,
@@ -11,6 +13,21 @@ use crate::{description::Description, schema};
 const HELLO: &str = "Executable = \"/bin/echo\"; JobName = \"greeting\";";
 const SCOPE: &str = "vo:alpha group:alpha_user";
 const CHECKSUM: &str = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+
+const ADMINISTRATOR: &str = "service_admin";
+
+/// What is not asked for here, and where its answer is looked at instead.
+const ASKED_ELSEWHERE: &[(&str, &str)] = &[
+    ("GET /.well-known/security.txt", "a text; recording 01 has it"),
+    ("GET /api/auth/device", "a redirection of a browser; tests/tests/logins"),
+    ("GET /api/auth/device/complete", "a redirection of a browser; tests/tests/logins"),
+    ("GET /api/auth/device/complete/finished", "a page; tests/tests/logins"),
+    ("GET /api/auth/authorize", "a redirection of a browser; tests/tests/logins"),
+    ("GET /api/auth/authorize/complete", "a redirection of a browser; tests/tests/logins"),
+    ("POST /api/auth/token", "needs a login; recordings 13 and 14 have it"),
+    ("POST /api/auth/revoke", "needs a refresh token; recording 14 has it"),
+    ("DELETE /api/auth/refresh-tokens/{jti}", "needs a refresh token; recording 14 has it"),
+];
 
 /// A request: as whom, method, path as described, what stands for its parameters, body, and the status that it has.
 struct Ask {
@@ -24,6 +41,10 @@ struct Ask {
 
 const fn get(path: &'static str) -> Ask {
     Ask { who: "normal_user", method: "GET", path, target: path, body: None, status: 200 }
+}
+
+const fn with_method(method: &'static str, path: &'static str) -> Ask {
+    Ask { method, ..get(path) }
 }
 
 fn with_body(method: &'static str, path: &'static str, body: Value, status: u16) -> Ask {
@@ -71,6 +92,35 @@ fn asks() -> Vec<Ask> {
         Ask { target: "/api/jobs/1/sandbox", ..get("/api/jobs/{job_id}/sandbox") },
         Ask { target: "/api/jobs/1/sandbox/input", ..get("/api/jobs/{job_id}/sandbox/{sandbox_type}") },
         with_body("POST", "/api/jobs/sandbox/unassign", json!({"job_ids": [1]}), 204),
+        Ask { target: "/api/jobs/2/sandbox", ..with_method("DELETE", "/api/jobs/{job_id}/sandbox") },
+        Ask {
+            who: ADMINISTRATOR,
+            ..with_body("POST", "/api/pilots/", json!({"pilot_stamp": "a", "vo": "alpha"}), 201)
+        },
+        Ask {
+            who: ADMINISTRATOR,
+            ..with_body(
+                "POST",
+                "/api/pilots/",
+                json!({"pilot_stamp": "b", "vo": "alpha", "pilot_status": "Waiting"}),
+                201,
+            )
+        },
+        Ask {
+            who: ADMINISTRATOR,
+            ..with_body(
+                "PATCH",
+                "/api/pilots/metadata",
+                json!({"a": {"Status": "Running", "BenchMark": 1.5}}),
+                204,
+            )
+        },
+        with_body("POST", "/api/pilots/search", json!({}), 200),
+        Ask {
+            target: "/api/pilots/search?per_page=1",
+            ..with_body("POST", "/api/pilots/search", json!({}), 206)
+        },
+        with_body("POST", "/api/pilots/summary", json!({"grouping": ["Status"]}), 200),
         get("/api/rss/storage"),
         get("/api/rss/compute"),
         get("/api/rss/site"),
@@ -90,7 +140,65 @@ pub(crate) async fn compare(mesh: &mut Mesh, description: &Description) -> Vec<(
         found.extend(differences(description, method, path, status, &answer));
     }
     found.extend(of_a_login(mesh, description).await);
+    found.extend(of_a_sandbox(mesh, description).await);
     found
+}
+
+/// Each operation that is described is asked for, or it is said where else.
+pub(crate) fn left_out(description: &Description) -> Vec<String> {
+    let mut asked: BTreeSet<String> =
+        asks().iter().map(|Ask { method, path, .. }| format!("{method} {path}")).collect();
+    asked.extend(["POST /api/auth/device", "GET /api/jobs/sandbox", OUTPUT].map(str::to_owned));
+    let elsewhere: BTreeSet<String> = ASKED_ELSEWHERE.iter().map(|(name, _)| (*name).to_owned()).collect();
+    let both = asked.intersection(&elsewhere).map(|name| format!("{name} is asked for, whatever is said"));
+    let described = description.operations().map(|operation| operation.name());
+    let forgotten = described.filter(|name| !asked.contains(name) && !elsewhere.contains(name));
+    both.chain(forgotten.map(|name| format!("{name} is not asked for"))).collect()
+}
+
+const OUTPUT: &str = "PATCH /api/jobs/{job_id}/sandbox/output";
+
+/// A sandbox is announced, uploaded, assigned to a job, and asked for.
+async fn of_a_sandbox(mesh: &Mesh, description: &Description) -> Vec<(String, String)> {
+    let hello = b"hello";
+    let body = json!({"checksum_algorithm": "sha256", "checksum": CHECKSUM, "size": hello.len(), "format": "tar.zst"});
+    let begun = mesh.request("normal_user", "POST", "/api/jobs/sandbox", Some(body.to_string())).await;
+    let begun = begun.expect("an answer").json().expect("where to");
+    let fields = begun["fields"].as_object().expect("fields");
+    let fields = fields.iter().map(|(name, value)| (name.as_str(), value.as_str().unwrap_or_default()));
+    let (kind, upload) = multipart(fields, hello);
+    let url = begun["url"].as_str().expect("a URL");
+    let uploaded = send("POST", url, &[("Content-Type".to_owned(), kind)], Some(upload)).await;
+    let uploaded = uploaded.expect("an answer");
+    assert!((200..300).contains(&uploaded.status), "{} {}", uploaded.status, uploaded.text);
+    let pfn = begun["pfn"].as_str().expect("a name");
+    let output = Some(json!(pfn).to_string());
+    let output = mesh.request("normal_user", "PATCH", "/api/jobs/1/sandbox/output", output).await;
+    let mut found = differences(
+        description,
+        "PATCH",
+        "/api/jobs/{job_id}/sandbox/output",
+        200,
+        &output.expect("an answer"),
+    );
+    let target = format!("/api/jobs/sandbox?{}", form([("pfn", pfn)]));
+    let answer = mesh.request("normal_user", "GET", &target, None).await.expect("an answer");
+    found.extend(differences(description, "GET", "/api/jobs/sandbox", 200, &answer));
+    found
+}
+
+/// A form with a file behind its fields, as browsers send it.
+fn multipart<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>, file: &[u8]) -> (String, Vec<u8>) {
+    const BOUNDARY: &str = "between-the-fields";
+    let mut text = String::new();
+    for (name, value) in fields {
+        text +=
+            &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+    }
+    text +=
+        &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\n\r\n");
+    let body = [text.as_bytes(), file, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat();
+    (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }
 
 /// A login begins, and the program asks too early.

@@ -75,6 +75,12 @@ async fn parameters_are_asked_for_and_refused_as_described() {
     judge(parameters::compare(&mesh, &Description::read(), NOT_THERE_YET).await, parameters::DIFFERENT);
 }
 
+/// Answers: none is forgotten.
+#[test]
+fn every_operation_is_asked_for_its_answer_or_it_is_said_where_else() {
+    assert_eq!(answers::left_out(&Description::read()), [""; 0]);
+}
+
 /// Answers: what comes has the form that is described.
 #[tokio::test(flavor = "multi_thread")]
 async fn answers_have_the_described_form() {

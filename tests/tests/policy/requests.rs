@@ -338,6 +338,9 @@ fn of_rss(rpc: &str) -> Option<Prepared> {
         "ResourceStatusService/RemoveElementStatuses" => {
             good(rss::RemoveElementStatusesRequest { keys: vec![key] })
         }
+        "ResourceStatusService/CancelPlannedStatuses" => {
+            good(rss::CancelPlannedStatusesRequest { keys: vec![key] })
+        }
         "ResourceStatusService/GetElementHistory" => {
             good(rss::GetElementHistoryRequest { key: Some(key), ..Default::default() })
         }

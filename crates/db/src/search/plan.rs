@@ -142,6 +142,8 @@ fn show(value: &SearchValue) -> String {
 /// One condition, ready to be said in SQL.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Condition {
+    /// The text of the column is this one, letter by letter, whatever the collation of the table holds for equal.
+    Exactly { column: &'static str, value: Bind },
     /// `column operator value`.
     Compare { column: &'static str, operator: &'static str, value: Bind },
     /// `column [NOT] IN (…)`; never empty.
@@ -208,6 +210,16 @@ impl Plan {
     /// Whether it begins behind a position.
     pub fn is_behind(&self) -> bool {
         self.after.is_some()
+    }
+
+    /// Only rows whose column has this text, letter by letter. MySQL takes texts of DIRAC's tables for equal that differ
+    /// in case; for what keeps people apart that is not equal enough.
+    #[must_use]
+    pub fn only(mut self, column: &'static str, text: &str) -> Self {
+        // the first one finds the rows by an index
+        self.conditions.push(Condition::Compare { column, operator: "=", value: text.into() });
+        self.conditions.push(Condition::Exactly { column, value: text.into() });
+        self
     }
 
     /// Another page of the same search.

@@ -161,6 +161,15 @@ impl Condition {
                 out.push_sql(if *value { "1 = 1" } else { "1 = 0" });
                 Ok(())
             }
+            Self::Exactly { column, value } => {
+                let [before, between, behind] = DB::EXACTLY;
+                out.push_sql(before);
+                out.push_identifier(column)?;
+                out.push_sql(between);
+                DB::bind(out, value)?;
+                out.push_sql(behind);
+                Ok(())
+            }
             Self::Compare { column, operator, value } => {
                 out.push_identifier(column)?;
                 out.push_sql(" ");

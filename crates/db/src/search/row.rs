@@ -12,7 +12,10 @@ use diesel::{
 use diracx_core::search::Cell;
 
 use super::{Column, ColumnKind};
-use crate::error::{DbError, DbResult};
+use crate::{
+    error::{DbError, DbResult},
+    time::UtcTime,
+};
 
 /// A backend whose values say what they are.
 pub trait RowBackend: Backend {
@@ -50,7 +53,7 @@ impl RowBackend for Mysql {
                 Cell::Float(<f64 as FromSql<Double, Mysql>>::from_sql(value)?)
             }
             MysqlType::Date | MysqlType::DateTime | MysqlType::Timestamp => {
-                Cell::Time(<NaiveDateTime as FromSql<Timestamp, Mysql>>::from_sql(value)?)
+                Cell::Time(<UtcTime as FromSql<Timestamp, Mysql>>::from_sql(value)?.0)
             }
             _ => Cell::Text(String::from_utf8_lossy(value.as_bytes()).into_owned()),
         })
@@ -89,6 +92,10 @@ impl RawRow {
     pub fn into_cells(self, table: &'static str, columns: &[&'static Column]) -> DbResult<Vec<Cell>> {
         let mut cells = self.0;
         for (column, cell) in columns.iter().zip(&mut cells) {
+            if *cell == Cell::Time(UtcTime::ZERO.0) {
+                // only here: a page may begin behind it
+                *cell = Cell::Null;
+            }
             let Cell::Text(text) = cell else { continue };
             let formed = match column.kind {
                 ColumnKind::Time => {

@@ -4,6 +4,7 @@
 
 mod delete;
 mod delete_rows;
+mod exactly;
 mod insert;
 mod one_of;
 mod pieces;
@@ -12,6 +13,7 @@ mod upsert;
 
 pub use delete::BulkDelete;
 pub use delete_rows::BulkDeleteRows;
+pub use exactly::{Exactly, exactly};
 pub use insert::BulkInsert;
 pub use one_of::{OneOf, one_of, one_of_texts};
 pub use pieces::pieces;
@@ -108,6 +110,9 @@ pub trait BindBackend: diesel::backend::Backend + Sized {
 
     /// That by which a column with one of a few labels is ordered.
     fn label_order(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()>;
+
+    /// Whether a column has a text, letter by letter: what stands before the column, between the two, and behind.
+    const EXACTLY: [&'static str; 3];
 }
 
 /// Binding is alike; diesel's bounds make it impossible to say so once for both.
@@ -158,6 +163,8 @@ impl BindBackend for Sqlite {
     fn label_order(out: &mut AstPass<'_, '_, Self>, column: &'static str) -> QueryResult<()> {
         out.push_identifier(column)
     }
+
+    const EXACTLY: [&'static str; 3] = ["", " = ", " COLLATE BINARY"];
 }
 
 impl BindBackend for Mysql {
@@ -203,6 +210,10 @@ impl BindBackend for Mysql {
         out.push_sql(" + 0)");
         Ok(())
     }
+
+    // the column may be of any character set
+    const EXACTLY: [&'static str; 3] =
+        ["BINARY CONVERT(", " USING utf8mb4) = BINARY CONVERT(", " USING utf8mb4)"];
 }
 
 /// How many rows a statement may have and still be kept prepared: every other number of rows

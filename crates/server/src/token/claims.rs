@@ -171,6 +171,12 @@ impl Claims for PilotClaims {
     }
 }
 
+/// When a token with this id was made; nothing if the id does not tell.
+pub fn token_time(id: Uuid) -> Option<DateTime<Utc>> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos)
+}
+
 /// A new UUIDv7 of this instant; the ids of tokens carry the time of their making.
 pub fn new_token_id(now: DateTime<Utc>) -> Uuid {
     let seconds = u64::try_from(now.timestamp()).unwrap_or(0);

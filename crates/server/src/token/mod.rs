@@ -17,7 +17,9 @@ mod rotation;
 mod source;
 mod verifier;
 
-pub use claims::{AccessClaims, Claims, ComponentClaims, PilotClaims, RefreshClaims, new_token_id};
+pub use claims::{
+    AccessClaims, Claims, ComponentClaims, PilotClaims, RefreshClaims, new_token_id, token_time,
+};
 pub use error::{KeyStoreError, TokenError};
 pub use issued::{ASSERTION_ALGORITHMS, IssueError, IssuedToken, ShowAssertion};
 pub use jwk::{Algorithm, Key};

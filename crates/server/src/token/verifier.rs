@@ -2,6 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
+use chrono::{DateTime, Utc};
 use diracx_core::Clock;
 use moka::sync::Cache;
 use serde_json::Value;
@@ -110,6 +111,11 @@ impl TokenVerifier {
     }
 }
 
+/// A time that no calendar has is the end of all of them.
+fn instant(seconds: i64) -> DateTime<Utc> {
+    DateTime::from_timestamp(seconds, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
 impl Inner {
     fn identity(&self, token: &str, payload: &[u8]) -> Result<(Identity, i64), TokenError> {
         #[derive(serde::Deserialize)]
@@ -126,7 +132,11 @@ impl Inner {
                 return Err(TokenError::Invalid("sub does not name the component"));
             }
             let exp = claims.exp;
-            let component = ComponentIdentity { name: claims.dirac_component, token_id: claims.jti };
+            let component = ComponentIdentity {
+                name: claims.dirac_component,
+                token_id: claims.jti,
+                expires: instant(exp),
+            };
             return Ok((Identity::Component(component), exp));
         }
         if kind.pilot_stamp.is_some() {
@@ -143,6 +153,7 @@ impl Inner {
             preferred_username: claims.preferred_username,
             policies: Value::Object(claims.dirac_policies),
             token_id: claims.jti,
+            expires: instant(exp),
             token: RawToken::new(token),
         };
         Ok((Identity::User(Arc::new(user)), exp))
@@ -161,6 +172,7 @@ impl Inner {
             vo: claims.vo,
             stamp: claims.pilot_stamp,
             token_id: claims.jti,
+            expires: instant(claims.exp),
             token: RawToken::new(token),
         };
         Ok((Identity::Pilot(Arc::new(pilot)), claims.exp))

@@ -3,11 +3,15 @@
 //! Why somebody is refused stands in the audit log. The caller is never told: every refusal looks the same, so that
 //! nobody finds out which stamps there are, or which half of a stolen pair is right.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use diracx_core::{PilotStamp, PilotStatus};
+use diracx_server::token::token_time;
 use uuid::Uuid;
 
 use crate::store::credential::{Constraints, Holder, Secret, Shown, ShownToken, Token, TokenState};
+
+/// For how long a pilot may show a refresh token again: the answer to the first time may have got lost.
+pub const REPETITION: TimeDelta = TimeDelta::seconds(60);
 
 /// Why a pilot gets no token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -115,6 +119,7 @@ pub fn by_token(
     }
     match token.state {
         TokenState::Fresh => {}
+        TokenState::Used if is_repetition(&token, now) => {}
         TokenState::Used => return Err(Refusal::Reused),
         TokenState::Revoked => return Err(Refusal::RevokedToken),
     }
@@ -135,6 +140,12 @@ pub fn by_token(
     Ok((token, pilot))
 }
 
+/// Whether this is the pilot that never got the answer: soon after, and nobody has gone on with what was answered. A
+/// thief who comes first is found out as soon as both have gone on, and who comes second as well.
+fn is_repetition(token: &Token, now: DateTime<Utc>) -> bool {
+    !token.gone_on && token.used.is_some_and(|used| now - used <= REPETITION)
+}
+
 fn allows(constraints: &Constraints, stamp: &PilotStamp, pilot: &Holder) -> bool {
     let has =
         |names: &std::collections::BTreeSet<String>, name: &str| names.is_empty() || names.contains(name);
@@ -151,9 +162,7 @@ fn has_ended(pilot: &Holder) -> bool {
 /// The time of its making is in the number of a secret, in milliseconds. One of the same millisecond counts as made
 /// before: it may have been seen by whoever is barred.
 fn made_before(secret: Uuid, barred: DateTime<Utc>) -> bool {
-    let made = secret.get_timestamp().map(|made| made.to_unix());
-    made.and_then(|(seconds, nanos)| DateTime::from_timestamp(i64::try_from(seconds).ok()?, nanos))
-        .is_none_or(|made| made <= barred)
+    token_time(secret).is_none_or(|made| made <= barred)
 }
 
 #[cfg(test)]

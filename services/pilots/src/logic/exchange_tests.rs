@@ -115,6 +115,9 @@ fn a_refresh_token_is_good_once_for_its_pilot_while_that_lives() {
         vo: "alpha".to_owned(),
         expires: now() + TimeDelta::hours(1),
         state: TokenState::Fresh,
+        hash: "hash".to_owned(),
+        used: None,
+        gone_on: false,
     };
     let check = |token: Option<Token>, pilot: Option<Holder>, expected: Result<(), Refusal>| {
         let found =
@@ -132,6 +135,15 @@ fn a_refresh_token_is_good_once_for_its_pilot_while_that_lives() {
     check(of(|token| token.stamp = "stamp2".to_owned()), Some(pilot()), Err(Refusal::UnknownToken));
     check(of(|token| token.expires = now()), Some(pilot()), Err(Refusal::ExpiredToken));
     check(of(|token| token.state = TokenState::Used), Some(pilot()), Err(Refusal::Reused));
+    let again = |gone_on: bool, seconds: i64| {
+        let used = Some(now() - TimeDelta::seconds(seconds));
+        Some(Token { state: TokenState::Used, used, gone_on, ..token.clone() })
+    };
+    check(again(false, 0), Some(pilot()), Ok(()));
+    check(again(false, 60), Some(pilot()), Ok(()));
+    check(again(false, 61), Some(pilot()), Err(Refusal::Reused));
+    check(again(true, 1), Some(pilot()), Err(Refusal::Reused));
+    check(again(false, 1), Some(Holder { status: "Aborted".to_owned(), ..pilot() }), Err(Refusal::Ended));
     check(of(|token| token.state = TokenState::Revoked), Some(pilot()), Err(Refusal::RevokedToken));
     check(of(|_| ()), None, Err(Refusal::UnknownPilot));
     check(of(|token| token.vo = "beta".to_owned()), Some(pilot()), Err(Refusal::OtherVo));

@@ -22,7 +22,7 @@ pub async fn assign(
 ) -> Result<()> {
     let now = deps.clock.now();
     let scope = permit.scope().clone();
-    deps.store.assign_jobs(crate::deadline(), pilot, jobs, scope, start.unwrap_or(now), now).await
+    deps.store.assign_jobs(crate::deadline(), pilot, jobs, scope, start, now).await
 }
 
 /// The jobs of those of the pilots that may be seen and have jobs, in the order that was asked for.
@@ -49,19 +49,34 @@ pub async fn jobs_of(
         .collect())
 }
 
+/// A pilot that ran or runs a job.
+#[derive(Debug, Clone)]
+pub struct Runner {
+    /// When.
+    pub link: Link,
+    /// The pilot.
+    pub pilot: KnownPilot,
+    /// Up to when access tokens were issued that do not count.
+    pub barred: Option<DateTime<Utc>>,
+}
+
 /// The pilots of those of the jobs that have some that may be seen, in the order that was asked for; the newest last.
 pub async fn pilots_of(
     deps: &Deps,
     scope: &PilotScope,
     jobs: Vec<JobId>,
-) -> Result<Vec<(JobId, Vec<(Link, KnownPilot)>)>> {
+) -> Result<Vec<(JobId, Vec<Runner>)>> {
     let links = deps.store.links_of_jobs(crate::deadline(), jobs.clone()).await?;
     let ids: BTreeSet<i64> = links.iter().map(|link| link.pilot).collect();
-    let known = deps.store.pilots_by_id(crate::deadline(), ids.into_iter().collect()).await?;
-    let mut by_job: BTreeMap<JobId, Vec<(Link, KnownPilot)>> = BTreeMap::new();
+    let mut known = deps.store.pilots_by_id(crate::deadline(), ids.into_iter().collect()).await?;
+    known.retain(|_, pilot| scope.has(&pilot.vo));
+    let stamps = known.values().map(|pilot| pilot.stamp.clone()).collect();
+    let barred = deps.store.access_bars(crate::deadline(), stamps).await?;
+    let mut by_job: BTreeMap<JobId, Vec<Runner>> = BTreeMap::new();
     for link in links {
-        if let Some(pilot) = known.get(&link.pilot).filter(|pilot| scope.has(&pilot.vo)) {
-            by_job.entry(link.job).or_default().push((link, pilot.clone()));
+        if let Some(pilot) = known.get(&link.pilot).cloned() {
+            let barred = barred.get(&pilot.stamp).copied();
+            by_job.entry(link.job).or_default().push(Runner { link, pilot, barred });
         }
     }
     let mut asked = BTreeSet::new();
@@ -70,7 +85,7 @@ pub async fn pilots_of(
         .filter(|job| asked.insert(*job))
         .filter_map(|job| {
             let mut pilots = by_job.remove(&job)?;
-            pilots.sort_by_key(|(link, _)| (link.start, link.pilot));
+            pilots.sort_by_key(|runner| (runner.link.start, runner.link.pilot));
             Some((job, pilots))
         })
         .collect())
@@ -90,7 +105,7 @@ fn newest(links: Vec<Link>, pilots: &BTreeSet<i64>) -> BTreeMap<i64, Vec<JobId>>
     let mut newest: BTreeMap<JobId, Link> = BTreeMap::new();
     for link in links {
         let known = newest.entry(link.job).or_insert_with(|| link.clone());
-        if (known.start, known.pilot) < (link.start, link.pilot) {
+        if known.is_before(&link) {
             *known = link;
         }
     }

@@ -23,8 +23,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const SIGN_OF_LIFE: Duration = Duration::from_secs(20);
 /// For how many looks a log is followed whose pilot has ended: its last lines may come behind its last status.
 const LAST_LOOKS: usize = 2;
-/// How long somebody follows a log: then the caller shows a token again.
-const LONGEST: Duration = Duration::from_mins(30);
+/// How long a stream lasts, if the token of the caller lasts as long: then somebody shows a token again.
+pub const LONGEST: Duration = Duration::from_mins(30);
 /// How long one look may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,6 +33,7 @@ pub async fn append(deps: &Deps, permit: &AppendLog, first: i64, lines: Vec<LogL
     let addition = Addition {
         stamp: permit.stamp().clone(),
         vo: permit.vo().to_owned(),
+        issued: permit.issued(),
         first,
         lines,
         at: deps.clock.now(),
@@ -87,7 +88,8 @@ impl Reader {
         let log = deps.store.log(crate::deadline(), ask.stamp.clone(), scope.clone()).await?;
         let next = if ask.first < 0 { log.next.saturating_add(ask.first).max(0) } else { ask.first };
         let left = if ask.limit == 0 { u64::MAX } else { ask.limit };
-        let until = Instant::now() + LONGEST;
+        let token = (permit.until() - deps.clock.now()).to_std().unwrap_or_default();
+        let until = Instant::now() + LONGEST.min(token);
         let deadline = Deadline::current();
         Ok(Self { deps: deps.clone(), ask, scope, log, next, left, looks: LAST_LOOKS, until, deadline })
     }

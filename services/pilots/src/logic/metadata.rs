@@ -7,7 +7,7 @@ use diracx_core::{PilotStamp, PilotStatus};
 use crate::{
     Deps,
     error::{Error, Result},
-    policy::{ManagePilots, PilotScope},
+    policy::{Forbidden, ManagePilots, PilotScope},
     store::KnownPilot,
 };
 
@@ -35,9 +35,10 @@ pub struct PilotChange {
 }
 
 impl PilotChange {
-    /// Whether it says where the pilot is: credentials are bound to that.
+    /// Whether it says where the pilot is: credentials are bound to that, and what it is counted as.
     pub fn moves(&self) -> bool {
-        self.grid_site.is_some() || self.destination_site.is_some()
+        let Self { grid_site, destination_site, queue, grid_type, .. } = self;
+        [grid_site, destination_site, queue, grid_type].into_iter().any(Option::is_some)
     }
 
     /// Whether nothing changes.
@@ -59,8 +60,14 @@ pub struct Patches {
 
 /// Changes pilots; one outcome for each, in their order.
 pub async fn patch(deps: &Deps, permit: ManagePilots, patches: Patches) -> Result<Vec<Result<()>>> {
+    if patches.force && !permit.may_force() {
+        return Err(Forbidden::Force.into());
+    }
+    if !permit.may_move() && patches.pilots.iter().any(|(_, change)| change.moves()) {
+        return Err(Forbidden::Place.into());
+    }
     let scope = permit.scope().clone();
-    deps.store.patch(crate::deadline(), patches, scope, deps.clock.now()).await
+    deps.store.patch(crate::deadline(), patches, scope, permit.own(), deps.clock.now()).await
 }
 
 /// Which patches can be done, given what is stored; one outcome for each.

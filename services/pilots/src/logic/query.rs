@@ -36,20 +36,21 @@ fn job(value: SearchValue) -> Result<JobId, SearchError> {
 }
 
 /// The search, restricted to what the caller may see; it begins at `place`. `None` if the search has no such place.
-pub fn plan(scope: &PilotScope, mut search: Search, place: Option<Place>) -> Result<Option<Plan>> {
-    restrict(scope, &mut search.filters);
-    Ok(Plan::search_from(&PILOT_AGENTS, search, place)?)
+pub fn plan(scope: &PilotScope, search: Search, place: Option<Place>) -> Result<Option<Plan>> {
+    let plan = Plan::search_from(&PILOT_AGENTS, search, place)?;
+    Ok(plan.map(|plan| restrict(scope, plan)))
 }
 
 /// How many such pilots there are.
-pub async fn summarise(deps: &Deps, scope: &PilotScope, mut summary: Summary) -> Result<Table> {
-    restrict(scope, &mut summary.filters);
-    deps.store.summarise(crate::deadline(), Plan::summary(&PILOT_AGENTS, &summary)?).await
+pub async fn summarise(deps: &Deps, scope: &PilotScope, summary: Summary) -> Result<Table> {
+    let plan = restrict(scope, Plan::summary(&PILOT_AGENTS, &summary)?);
+    deps.store.summarise(crate::deadline(), plan).await
 }
 
-/// Adds what keeps a search within the scope.
-fn restrict(scope: &PilotScope, filters: &mut Vec<Filter>) {
-    if let PilotScope::Vo(vo) = scope {
-        filters.push(Filter::equals("VO", vo));
+/// Keeps a plan within the scope.
+fn restrict(scope: &PilotScope, plan: Plan) -> Plan {
+    match scope {
+        PilotScope::All => plan,
+        PilotScope::Vo(vo) => plan.only("VO", vo),
     }
 }

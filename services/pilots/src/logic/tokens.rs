@@ -17,7 +17,7 @@ use crate::{
     Deps, audit,
     error::{Error, Result},
     store::{
-        credential::{Holder, NewToken, Redemption, Rotation},
+        credential::{Holder, NewToken, Redemption, Rotation, TokenState},
         registration::NewPilot,
     },
 };
@@ -42,36 +42,37 @@ pub async fn by_secret(
     registration: Option<NewPilot>,
 ) -> Result<Tokens> {
     let at = deps.clock.now();
-    let hash = deps.credentials.pepper.hash(Kind::Secret, secret);
+    let hashes = deps.credentials.hashes(Kind::Secret, secret);
     let itself = registration.as_ref().map(|new| Holder {
         vo: new.vo.clone(),
         grid_site: new.grid_site.clone(),
         destination_site: new.destination_site.clone(),
         status: new.status.as_str().to_owned(),
     });
-    let shown = deps.store.shown(crate::deadline(), hash.clone(), stamp.clone()).await?;
+    let shown = deps.store.shown(crate::deadline(), hashes.clone(), stamp.clone()).await?;
     let admitted = exchange::by_secret(shown, &stamp, itself.as_ref(), at);
     let admitted = admitted.map_err(|why| noted(&stamp, why.into()))?;
     let issued = issue(deps, &admitted.pilot.vo, &stamp).await;
     let (access, expires_in) = issued.map_err(|error| noted(&stamp, error))?;
     let (refresh, next) = next(deps, at)?;
-    let redemption = Redemption { hash, stamp: stamp.clone(), registration, next, at };
+    let redemption = Redemption { hashes, stamp: stamp.clone(), registration, next, at };
     deps.store.redeem(crate::deadline(), redemption).await.map_err(|error| noted(&stamp, error))?;
     audit::exchanged(&stamp, &admitted.pilot.vo, admitted.secret.id, admitted.is_new);
     let refresh_expires_in = deps.credentials.refresh_token_lifetime;
     Ok(Tokens { access, expires_in, refresh, refresh_expires_in })
 }
 
-/// Tokens for a refresh token, which is used up. Whoever shows one a second time has stolen it, or was robbed:
-/// everything that the pilot got is taken away.
+/// Tokens for a refresh token, which is used up. Whoever shows one a second time has lost the answer, if that is a moment
+/// ago and nobody has gone on with what was answered; else he has stolen it, or was robbed, and everything that the
+/// pilot got is taken away.
 pub async fn by_token(deps: &Deps, stamp: PilotStamp, token: &str) -> Result<Tokens> {
     let at = deps.clock.now();
-    let hash = deps.credentials.pepper.hash(Kind::RefreshToken, token);
-    let shown = deps.store.shown_token(crate::deadline(), hash.clone(), stamp.clone()).await?;
+    let hashes = deps.credentials.hashes(Kind::RefreshToken, token);
+    let shown = deps.store.shown_token(crate::deadline(), hashes.clone(), stamp.clone()).await?;
     let family = shown.token.as_ref().map(|token| token.secret);
     let rotated = match exchange::by_token(shown, &stamp, at) {
-        Ok((token, pilot)) => go_on(deps, &stamp, &pilot.vo, hash, at).await.inspect(|_| {
-            audit::refreshed(&stamp, &pilot.vo, token.secret);
+        Ok((token, pilot)) => go_on(deps, &stamp, &pilot.vo, hashes, at).await.inspect(|_| {
+            audit::refreshed(&stamp, &pilot.vo, token.secret, token.state == TokenState::Used);
         }),
         Err(refusal) => Err(refusal.into()),
     };
@@ -82,10 +83,16 @@ pub async fn by_token(deps: &Deps, stamp: PilotStamp, token: &str) -> Result<Tok
     rotated.map_err(|error| noted(&stamp, error))
 }
 
-async fn go_on(deps: &Deps, stamp: &PilotStamp, vo: &str, hash: String, at: DateTime<Utc>) -> Result<Tokens> {
+async fn go_on(
+    deps: &Deps,
+    stamp: &PilotStamp,
+    vo: &str,
+    hashes: Vec<String>,
+    at: DateTime<Utc>,
+) -> Result<Tokens> {
     let (access, expires_in) = issue(deps, vo, stamp).await?;
     let (refresh, next) = next(deps, at)?;
-    deps.store.rotate(crate::deadline(), Rotation { hash, stamp: stamp.clone(), next, at }).await?;
+    deps.store.rotate(crate::deadline(), Rotation { hashes, stamp: stamp.clone(), next, at }).await?;
     let refresh_expires_in = deps.credentials.refresh_token_lifetime;
     Ok(Tokens { access, expires_in, refresh, refresh_expires_in })
 }

@@ -8,6 +8,7 @@
 //! | anybody else | no | no | those of the VO |
 //! | a component of the system | of any VO | no | all |
 
+use chrono::{DateTime, Utc};
 use diracx_core::PilotStamp;
 use diracx_server::Identity;
 
@@ -32,6 +33,7 @@ impl AdministerCredentials {
 pub struct AppendLog {
     stamp: PilotStamp,
     vo: String,
+    issued: DateTime<Utc>,
 }
 
 impl AppendLog {
@@ -44,16 +46,29 @@ impl AppendLog {
     pub fn vo(&self) -> &str {
         &self.vo
     }
+
+    /// When its token was issued.
+    pub fn issued(&self) -> DateTime<Utc> {
+        self.issued
+    }
 }
 
 /// The logs of pilots within a scope may be read.
 #[derive(Debug)]
-pub struct ReadLogs(PilotScope);
+pub struct ReadLogs {
+    scope: PilotScope,
+    until: DateTime<Utc>,
+}
 
 impl ReadLogs {
     /// Which.
     pub fn scope(&self) -> &PilotScope {
-        &self.0
+        &self.scope
+    }
+
+    /// Until when: then the token ends.
+    pub fn until(&self) -> DateTime<Utc> {
+        self.until
     }
 }
 
@@ -69,7 +84,9 @@ pub fn administer_credentials(identity: &Identity) -> Result<AdministerCredentia
 /// Whether this identity may add to the log of this pilot.
 pub fn append_log(identity: &Identity, stamp: PilotStamp) -> Result<AppendLog> {
     match identity {
-        Identity::Pilot(own) if own.stamp == stamp.as_str() => Ok(AppendLog { stamp, vo: own.vo.clone() }),
+        Identity::Pilot(own) if own.stamp == stamp.as_str() => {
+            Ok(AppendLog { stamp, vo: own.vo.clone(), issued: own.issued() })
+        }
         Identity::Pilot(_) => Err(Forbidden::NotOwn.into()),
         Identity::User(_) | Identity::Component(_) => Err(Forbidden::Manage.into()),
     }
@@ -77,5 +94,5 @@ pub fn append_log(identity: &Identity, stamp: PilotStamp) -> Result<AppendLog> {
 
 /// Of which pilots this identity may read the logs.
 pub fn read_logs(identity: &Identity) -> Result<ReadLogs> {
-    query(identity).map(ReadLogs)
+    Ok(ReadLogs { scope: query(identity)?, until: identity.expires() })
 }

@@ -93,7 +93,8 @@ fn decode(request: pb::CreatePilotSecretsRequest) -> Result<Ask, Invalid> {
     };
     let constraints = request.constraints.unwrap_or_default();
     let constraints = read_constraints(constraints).map_err(|invalid| invalid.within("constraints"))?;
-    let items = constraints.pilot_stamps.len() + constraints.grid_sites.len();
+    let sites = constraints.grid_sites.len() + constraints.destination_sites.len();
+    let items = constraints.pilot_stamps.len() + sites;
     if count.saturating_mul(items) > MOST_ITEMS {
         return Err(Invalid::field(
             "constraints",
@@ -147,10 +148,13 @@ fn read_revocation(request: pb::RevokePilotCredentialsRequest) -> Result<Revocat
         secrets: request.secret_ids.iter().enumerate().map(id).collect::<Result<_, _>>()?,
         stamps: stamps("pilot_stamps", request.pilot_stamps)?,
         grid_sites: sites("grid_sites", request.grid_sites)?.into_iter().collect(),
+        destination_sites: sites("destination_sites", request.destination_sites)?.into_iter().collect(),
         vo: Some(request.vo).filter(|vo| !vo.is_empty()),
     };
-    if revocation.secrets.is_empty() && revocation.stamps.is_empty() && revocation.grid_sites.is_empty() {
-        return Err(Invalid::field("secret_ids", "or pilot_stamps or grid_sites are required"));
+    let sites = revocation.grid_sites.len() + revocation.destination_sites.len();
+    if revocation.secrets.is_empty() && revocation.stamps.is_empty() && sites == 0 {
+        let problem = "or pilot_stamps, grid_sites or destination_sites are required";
+        return Err(Invalid::field("secret_ids", problem));
     }
     Ok(revocation)
 }

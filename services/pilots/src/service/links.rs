@@ -7,7 +7,11 @@ use diracx_server::{identity, to_status};
 use tonic::{Request, Response, Status};
 
 use super::{bounded, job_ids};
-use crate::{Deps, logic::links, policy};
+use crate::{
+    Deps,
+    logic::links::{self, Runner},
+    policy,
+};
 
 pub(super) async fn assign_jobs_to_pilot(
     deps: &Deps,
@@ -65,10 +69,12 @@ pub(super) async fn get_job_pilots(
             job_id: job.get(),
             pilots: pilots
                 .into_iter()
-                .map(|(link, pilot)| pb::JobPilot {
+                .map(|Runner { link, pilot, barred }| pb::JobPilot {
                     pilot_stamp: pilot.stamp.to_string(),
+                    ended: pilot.status.is_final(),
                     vo: pilot.vo,
                     start_time: link.start.map(time::timestamp),
+                    barred_time: barred.map(time::timestamp),
                 })
                 .collect(),
         })

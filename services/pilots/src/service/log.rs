@@ -3,8 +3,9 @@
 use std::{pin::pin, time::Duration};
 
 use diracx_proto::{Invalid, pilot, pilots::v1 as pb, time};
-use diracx_server::{Deadline, deadline::DeadlinePassed, identity, to_status};
+use diracx_server::{Deadline, deadline::DeadlinePassed, identity, to_status, token::TokenError};
 use futures::{StreamExt, stream};
+use tokio::time::Instant;
 use tonic::{Request, Response, Status, Streaming, codegen::BoxStream};
 
 use crate::{
@@ -34,9 +35,18 @@ pub(super) async fn append_pilot_log(
     let identity = identity(&request)?;
     let mut messages = pin!(request.into_inner());
     let mut appending: Option<(AppendLog, i64)> = None;
+    let end = Instant::now() + log::LONGEST;
+    // whoever speaks must be who the token says, however long ago it was shown
+    let good =
+        || (identity.expires() - deps.clock.now()).to_std().map_err(|_| to_status(TokenError::Expired));
     loop {
-        let message = Deadline::after(SILENCE).enforce(messages.next()).await;
-        let Some(message) = message.ok_or_else(|| to_status(DeadlinePassed))?.transpose()? else { break };
+        let left = good()?;
+        let patience = SILENCE.min(end.saturating_duration_since(Instant::now()));
+        let message = Deadline::after(patience.min(left)).enforce(messages.next()).await;
+        let late =
+            || if left < patience { to_status(TokenError::Expired) } else { to_status(DeadlinePassed) };
+        let Some(message) = message.ok_or_else(late)?.transpose()? else { break };
+        good()?;
         let permit = if let Some((permit, _)) = appending.take() {
             permit
         } else {

@@ -22,11 +22,7 @@ pub(super) async fn patch_pilot_metadata(
     let identity = identity(&request)?;
     let patches = decode(request.into_inner()).map_err(to_status)?;
     let stamps: Vec<PilotStamp> = patches.pilots.iter().map(|(stamp, _)| stamp.clone()).collect();
-    let permit = policy::patch(&identity, &stamps, patches.force, deps.credentials.generic_pilots);
-    let permit = permit.map_err(to_status)?;
-    if patches.pilots.iter().any(|(_, change)| change.moves()) {
-        policy::relocate(&identity).map_err(to_status)?;
-    }
+    let permit = policy::patch(&identity, &stamps, deps.credentials.generic_pilots).map_err(to_status)?;
     let outcomes = metadata::patch(deps, permit, patches).await.map_err(to_status)?;
     let outcomes = stamps
         .into_iter()

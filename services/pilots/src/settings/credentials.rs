@@ -4,18 +4,29 @@ use chrono::TimeDelta;
 use diracx_server::settings::{Environment, Problems, Resolve, Secret};
 
 use super::days;
-use crate::logic::pepper::Pepper;
+use crate::logic::pepper::{Kind, Pepper};
 
 const PEPPER: &str = "DIRACX_SERVICE_PILOTS_SECRET_PEPPER";
+const PREVIOUS_PEPPER: &str = "DIRACX_SERVICE_PILOTS_PREVIOUS_SECRET_PEPPER";
 
 /// Credentials and logs of pilots.
 #[derive(Debug, Clone, clap::Args)]
 #[command(next_help_heading = "Credentials and logs of pilots")]
 pub struct CredentialArgs {
     /// The key with which secrets of pilots are hashed, any text of 32 characters or more. The same for all processes; with
-    /// another one all secrets and refresh tokens are void. Required, unless there are no pilots.
+    /// another one all secrets and refresh tokens are void, unless the one of before is given as well. Required, unless
+    /// there are no pilots.
     #[arg(long, env = "DIRACX_SERVICE_PILOTS_SECRET_PEPPER", hide_env_values = true, value_name = "TEXT")]
     pub secret_pepper: Option<Secret>,
+    /// The key of before, when the key is changed: secrets and refresh tokens that were hashed with it stay good. To be
+    /// dropped when the last of them has expired.
+    #[arg(
+        long,
+        env = "DIRACX_SERVICE_PILOTS_PREVIOUS_SECRET_PEPPER",
+        hide_env_values = true,
+        value_name = "TEXT"
+    )]
+    pub previous_secret_pepper: Option<Secret>,
     /// How long secrets of pilots are good unless whoever makes them says otherwise, in hours.
     #[arg(
         long,
@@ -62,6 +73,8 @@ pub struct CredentialArgs {
 pub struct CredentialSettings {
     /// The key with which secrets are hashed.
     pub pepper: Pepper,
+    /// The key of before, whose hashes still count.
+    pub previous_pepper: Option<Pepper>,
     /// How long secrets are good if nobody says otherwise.
     pub secret_lifetime: TimeDelta,
     /// How long secrets may be good.
@@ -81,6 +94,7 @@ impl CredentialSettings {
     pub fn new(pepper: Pepper) -> Self {
         Self {
             pepper,
+            previous_pepper: None,
             secret_lifetime: TimeDelta::hours(168),
             longest_secret_lifetime: TimeDelta::hours(8784),
             refresh_token_lifetime: TimeDelta::hours(24),
@@ -88,6 +102,12 @@ impl CredentialSettings {
             most_log_bytes: 16 << 20,
             generic_pilots: false,
         }
+    }
+
+    /// The hashes that a secret may be kept as, the newest first.
+    pub fn hashes(&self, kind: Kind, secret: &str) -> Vec<String> {
+        let peppers = std::iter::once(&self.pepper).chain(&self.previous_pepper);
+        peppers.map(|pepper| pepper.hash(kind, secret)).collect()
     }
 }
 
@@ -98,6 +118,10 @@ impl Resolve for CredentialArgs {
         let given = self.secret_pepper.filter(|pepper| !pepper.expose().trim().is_empty());
         let pepper = problems.required(PEPPER, given);
         let pepper = pepper.and_then(|pepper| problems.check(PEPPER, pepper.expose().parse::<Pepper>()));
+        let previous = self
+            .previous_secret_pepper
+            .filter(|pepper| !pepper.expose().trim().is_empty())
+            .map(|pepper| problems.check(PREVIOUS_PEPPER, pepper.expose().parse::<Pepper>()));
         let secret_lifetime =
             hours(problems, "DIRACX_SERVICE_PILOTS_SECRET_LIFETIME_HOURS", &self.pilot_secret_lifetime_hours);
         let longest_secret_lifetime = hours(
@@ -130,6 +154,10 @@ impl Resolve for CredentialArgs {
         }
         Some(CredentialSettings {
             pepper: pepper?,
+            previous_pepper: match previous {
+                None => None,
+                Some(previous) => Some(previous?),
+            },
             secret_lifetime: secret_lifetime?,
             longest_secret_lifetime: longest_secret_lifetime?,
             refresh_token_lifetime: refresh_token_lifetime?,

@@ -13,12 +13,13 @@ use crate::{error::Result, logic::metadata::Patches, policy::PilotScope};
 #[async_trait]
 pub trait ChangeStore: Send + Sync {
     /// Does what can be done of the patches, or all of them; one outcome for each. A pilot of which nothing changes is
-    /// left alone.
+    /// left alone. `own` is when the token of a pilot was issued that changes itself; it must not be barred since.
     async fn patch(
         &self,
         deadline: Deadline,
         patches: Patches,
         scope: PilotScope,
+        own: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Result<()>>>;
 

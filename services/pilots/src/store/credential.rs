@@ -100,6 +100,8 @@ pub struct NewToken {
 /// What is known of a refresh token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token {
+    /// Its keyed hash.
+    pub hash: String,
     /// The secret at the beginning.
     pub secret: Uuid,
     /// The pilot that got it.
@@ -110,6 +112,10 @@ pub struct Token {
     pub expires: DateTime<Utc>,
     /// What became of it.
     pub state: TokenState,
+    /// When it was used. One that somebody overtook was never used itself.
+    pub used: Option<DateTime<Utc>>,
+    /// Whether somebody went on with a token that came of it.
+    pub gone_on: bool,
 }
 
 /// What became of a refresh token.
@@ -117,7 +123,8 @@ pub struct Token {
 pub enum TokenState {
     /// Nothing yet.
     Fresh,
-    /// It was used: the next use is a theft.
+    /// It was used, or somebody went on with another one that came of the same: the next use is a theft, unless the
+    /// pilot lost the answer and nobody has gone on.
     Used,
     /// It was taken away.
     Revoked,
@@ -139,8 +146,8 @@ pub struct ShownToken {
 /// A secret is to be exchanged.
 #[derive(Debug, Clone)]
 pub struct Redemption {
-    /// The keyed hash of the secret.
-    pub hash: String,
+    /// The keyed hashes of the secret, under each pepper that counts.
+    pub hashes: Vec<String>,
     /// The pilot.
     pub stamp: PilotStamp,
     /// What the pilot tells about itself, if nobody knows it; the VO is the secret's.
@@ -154,8 +161,8 @@ pub struct Redemption {
 /// A refresh token is to be exchanged.
 #[derive(Debug, Clone)]
 pub struct Rotation {
-    /// The keyed hash of the token.
-    pub hash: String,
+    /// The keyed hashes of the token, under each pepper that counts.
+    pub hashes: Vec<String>,
     /// The pilot.
     pub stamp: PilotStamp,
     /// What it goes on with.
@@ -175,6 +182,8 @@ pub struct Revocation {
     pub stamps: Vec<PilotStamp>,
     /// Everything of the pilots of these grid sites.
     pub grid_sites: Vec<String>,
+    /// Everything of the pilots of these computing elements.
+    pub destination_sites: Vec<String>,
 }
 
 /// How much was taken away.
@@ -203,17 +212,23 @@ pub trait CredentialStore: Send + Sync {
     ) -> Result<Vec<Secret>>;
 
     /// What is known of a secret, and if it is one, of a pilot.
-    async fn shown(&self, deadline: Deadline, hash: String, stamp: PilotStamp) -> Result<Shown>;
+    async fn shown(&self, deadline: Deadline, hashes: Vec<String>, stamp: PilotStamp) -> Result<Shown>;
 
     /// Takes one use of the secret, makes the pilot known if it is new, and keeps its refresh token: all or nothing,
     /// and only if [`crate::logic::exchange::by_secret`] agrees with what is there at that moment.
     async fn redeem(&self, deadline: Deadline, redemption: Redemption) -> Result<()>;
 
     /// What is known of a refresh token, and if it is one of this pilot, of the pilot.
-    async fn shown_token(&self, deadline: Deadline, hash: String, stamp: PilotStamp) -> Result<ShownToken>;
+    async fn shown_token(
+        &self,
+        deadline: Deadline,
+        hashes: Vec<String>,
+        stamp: PilotStamp,
+    ) -> Result<ShownToken>;
 
     /// Puts a refresh token in the place of the one that is shown, if
-    /// [`crate::logic::exchange::by_token`] agrees with what is there at that moment. Of two at once one loses.
+    /// [`crate::logic::exchange::by_token`] agrees with what is there at that moment. Of several in one place the first
+    /// that is used counts.
     async fn rotate(&self, deadline: Deadline, rotation: Rotation) -> Result<()>;
 
     /// Revokes what a pilot got for a secret, and bars it; tells how many tokens that were.

@@ -18,18 +18,25 @@ pub struct Link {
     pub start: Option<DateTime<Utc>>,
 }
 
+impl Link {
+    /// Whether the pilot of the other link has the job, of these two: the one that took it last.
+    pub fn is_before(&self, other: &Self) -> bool {
+        (self.start, self.pilot) < (other.start, other.pilot)
+    }
+}
+
 /// How jobs belong to pilots.
 #[async_trait]
 pub trait LinkStore: Send + Sync {
-    /// Notes that a pilot within the scope runs jobs, since `start`; it has been heard of `now`. What is noted already
-    /// stays.
+    /// Notes that a pilot within the scope runs jobs, since `start` or from now on; it has been heard of `now`. What is
+    /// noted already stays, unless another pilot had the job since.
     async fn assign_jobs(
         &self,
         deadline: Deadline,
         pilot: PilotStamp,
         jobs: Vec<JobId>,
         scope: PilotScope,
-        start: DateTime<Utc>,
+        start: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<()>;
 

@@ -34,6 +34,8 @@ pub struct Addition {
     pub stamp: PilotStamp,
     /// Its VO.
     pub vo: String,
+    /// When its token was issued; it must not be barred since.
+    pub issued: DateTime<Utc>,
     /// The number of the first line.
     pub first: i64,
     /// The lines.

@@ -53,12 +53,28 @@ diesel::table! {
         expiration_time -> Timestamp,
         #[sql_name = "State"]
         state -> Text,
+        #[sql_name = "HashedParent"]
+        hashed_parent -> Nullable<Text>,
+        #[sql_name = "UsedTime"]
+        used_time -> Nullable<Timestamp>,
+        #[sql_name = "DestinationSite"]
+        destination_site -> Text,
     }
 }
 
 diesel::table! {
     #[sql_name = "PilotBars"]
     pilot_bars (pilot_stamp) {
+        #[sql_name = "PilotStamp"]
+        pilot_stamp -> Text,
+        #[sql_name = "BarredTime"]
+        barred_time -> Timestamp,
+    }
+}
+
+diesel::table! {
+    #[sql_name = "PilotAccessBars"]
+    pilot_access_bars (pilot_stamp) {
         #[sql_name = "PilotStamp"]
         pilot_stamp -> Text,
         #[sql_name = "BarredTime"]
@@ -107,7 +123,7 @@ diesel::table! {
         #[sql_name = "PilotStamp"]
         pilot_stamp -> Text,
         #[sql_name = "VO"]
-        vo -> Text,
+        vo -> Nullable<Text>,
         #[sql_name = "GridSite"]
         grid_site -> Text,
         #[sql_name = "DestinationSite"]

@@ -46,6 +46,13 @@ pub trait QueryStore: Send + Sync {
     /// The pilots with these numbers; missing ones are absent.
     async fn pilots_by_id(&self, deadline: Deadline, ids: Vec<i64>) -> Result<BTreeMap<i64, KnownPilot>>;
 
+    /// Since when the access tokens of pilots do not count; pilots of which all count are absent.
+    async fn access_bars(
+        &self,
+        deadline: Deadline,
+        stamps: Vec<PilotStamp>,
+    ) -> Result<BTreeMap<PilotStamp, DateTime<Utc>>>;
+
     /// Up to `count` pilots at work that have given no sign of life since then, the oldest first.
     async fn silent_since(
         &self,

@@ -97,6 +97,18 @@ INSERT INTO PilotAgents (PilotID, InitialJobID, CurrentJobID, PilotJobReference,
 INSERT INTO JobToPilotMapping (PilotID, JobID, StartTime) VALUES (11, 1, '2026-11-02'), (13, 2, '2026-11-02');
 INSERT INTO PilotOutput (PilotID, StdOutput, StdError) VALUES (12, 'out', 'err');";
 
+/// Rows as old servers wrote them: times that are none, and letters that are not ASCII.
+const OLD_ROWS: &str = "SET SESSION sql_mode = '';
+INSERT INTO PilotAgents (PilotID, InitialJobID, CurrentJobID, PilotJobReference, PilotStamp, DestinationSite, Queue,
+    GridSite, VO, GridType, BenchMark, SubmissionTime, LastUpdateTime, Status, StatusReason, AccountingSent) VALUES
+(21, 0, 0, 'htc://ce/21', 'zero', 'ce', 'long', 'S', 'alpha', 'DIRAC', 0, '0000-00-00 00:00:00', '0000-00-00 00:00:00', 'Running', 'arrêté', 'False');
+INSERT INTO JobToPilotMapping (PilotID, JobID, StartTime) VALUES (21, 21, '0000-00-00 00:00:00');";
+
+/// Only DIRAC's own table has room for a pilot of no VO.
+const WITHOUT_VO: &str = "
+INSERT INTO PilotAgents (PilotID, PilotJobReference, PilotStamp, VO, Status, LastUpdateTime) VALUES
+(22, 'htc://ce/22', 'without', NULL, 'Running', '2026-11-22');";
+
 const DEFINITIONS: &str = "SELECT CONCAT_WS('|', TABLE_NAME, COLUMN_NAME, IFNULL(COLUMN_DEFAULT, 'none'), IS_NULLABLE, \
     COLUMN_TYPE, COLUMN_KEY, EXTRA) AS cell FROM information_schema.COLUMNS WHERE TABLE_SCHEMA = DATABASE() AND \
     TABLE_NAME IN ('PilotAgents', 'JobToPilotMapping', 'PilotOutput') UNION ALL \
@@ -128,6 +140,63 @@ async fn adopt(tables: &str) {
     assert_eq!(pilots.jobs_of("alice", &["one"]).await.unwrap(), [("one".to_owned(), vec![1, 3])]);
     let (stalled, done) = pilots.declare_stalled(0).await;
     assert!(done && stalled.contains(&"twice".to_owned()), "{stalled:?}");
+}
+
+/// Rows that no server of today would write are read all the same, and hide nothing.
+async fn with_old_rows(tables: &str, without_vo: &str) {
+    let db = TestDatabase::mariadb();
+    let database = db.url("PilotAgentsDB").await;
+    execute(&database, &[tables, ROWS, OLD_ROWS, without_vo].concat()).await;
+    let pilots = Pilots::start_on(db, database).await;
+    assert_eq!(pilots.finds("alice", vec![]).await.unwrap(), ["one", "twice", "twice", "zero"]);
+    let all = 6 + usize::from(!without_vo.is_empty());
+    assert_eq!(pilots.finds("service_admin", vec![]).await.unwrap().len(), all);
+    let columns = ["SubmissionTime", "LastUpdateTime", "StatusReason"];
+    assert_eq!(pilots.look("zero", &columns).await, ["-", "-", "arrêté"]);
+    assert_eq!(pilots.pilots_of("alice", &[21]).await.unwrap(), [(21, vec!["zero".to_owned()])]);
+    // page by page, in the order of what has no time
+    let mut found = Vec::new();
+    let mut token = String::new();
+    loop {
+        let page = pilots.search("service_admin", |request| {
+            request.page_size = 1;
+            request.read_mask = vec!["PilotStamp".into()];
+            request.sort =
+                vec![diracx_proto::common::v1::SortSpec { parameter: "LastUpdateTime".into(), direction: 1 }];
+            request.page_token.clone_from(&token);
+        });
+        let page = page.await.unwrap();
+        token.clone_from(&page.next_page_token);
+        found.extend(crate::harness::rows(page));
+        if token.is_empty() || found.len() > all {
+            break;
+        }
+    }
+    assert_eq!(found.len(), all, "{found:?}");
+    if !without_vo.is_empty() {
+        let request = pilots.request(
+            "pilot:alpha:without",
+            futures::stream::iter(vec![diracx_proto::pilots::v1::AppendPilotLogRequest {
+                pilot_stamp: "without".into(),
+                ..Default::default()
+            }]),
+        );
+        let refused = pilots.client.clone().append_pilot_log(request).await.unwrap_err();
+        assert_eq!(crate::harness::reason(&refused), "PILOT_NOT_FOUND", "it is of no VO");
+    }
+    let stalled = pilots.declare_stalled(0).await.0;
+    assert!(stalled.contains(&"zero".to_owned()), "{stalled:?}");
+    assert_eq!(pilots.kill("service_admin", &["one"], "").await.unwrap(), [None]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_rows_of_dirac_are_read() {
+    with_old_rows(OF_DIRAC, WITHOUT_VO).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn old_rows_of_diracx_are_read() {
+    with_old_rows(OF_DIRACX, "").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

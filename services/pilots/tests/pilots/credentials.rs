@@ -11,7 +11,7 @@ use tonic::{Code, Request, Status};
 
 use crate::{
     harness::{Pilots, pilot, reason},
-    sql::{cells, execute},
+    sql::{cells, count, execute},
 };
 
 pub(crate) const SVEN: &str = "service_admin";
@@ -248,27 +248,68 @@ on_both_backends! {
         let bystander = pilots.token(with_secret("stamp2", &other)).await.unwrap();
         refused(pilots.token(with_token("stamp2", &first.refresh_token)).await);
         let second = pilots.token(with_token("stamp1", &first.refresh_token)).await.unwrap();
+        pilots.later(TimeDelta::minutes(2));
         refused(pilots.token(with_token("stamp1", &first.refresh_token)).await);
         refused(pilots.token(with_token("stamp1", &second.refresh_token)).await);
         pilots.token(with_token("stamp2", &bystander.refresh_token)).await.unwrap();
     }
 
-    async fn of_two_refreshes_at_the_same_instant_one_wins_and_nobody_goes_on(db: TestDatabase) {
+    async fn of_refreshes_at_the_same_instant_each_is_answered_and_one_token_lives_on(db: TestDatabase) {
         let pilots = Pilots::start(db).await;
         for round in 0..10 {
             let stamp = format!("stamp{round}");
             let secret = pilots.registers_with_secret(&stamp).await;
             let first = pilots.token(with_secret(&stamp, &secret)).await.unwrap();
-            let tries = [0, 1].map(|_| {
-                let (mut client, request) = (pilots.client.clone(), with_token(&stamp, &first.refresh_token));
-                tokio::spawn(async move { client.get_pilot_token(request).await })
-            });
-            let mut won = Vec::new();
-            for attempt in tries {
-                won.extend(attempt.await.unwrap().map(tonic::Response::into_inner));
+            let at_once = async |shown: [&String; 2]| {
+                let tries = shown.map(|token| {
+                    let (mut client, request) = (pilots.client.clone(), with_token(&stamp, token));
+                    tokio::spawn(async move { client.get_pilot_token(request).await })
+                });
+                let mut got = Vec::new();
+                for attempt in tries {
+                    got.extend(attempt.await.unwrap().map(|answer| answer.into_inner().refresh_token));
+                }
+                got
+            };
+            let both = at_once([&first.refresh_token; 2]).await;
+            assert_eq!(both.len(), 2, "round {round}");
+            let lives = at_once([&both[0], &both[1]]).await;
+            assert!(lives.len() <= 1, "round {round}: both go on");
+            let left = format!("PilotStamp = '{stamp}' AND State = 'FRESH'");
+            assert_eq!(count(&pilots.database, "PilotRefreshTokens", &left).await, 0, "two were there, so all is taken away");
+            for token in lives {
+                refused(pilots.token(with_token(&stamp, &token)).await);
             }
-            assert_eq!(won.len(), 1, "round {round}");
-            refused(pilots.token(with_token(&stamp, &won[0].refresh_token)).await);
+        }
+    }
+
+    async fn a_pilot_that_lost_the_answer_asks_again_and_goes_on(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        let secret = pilots.registers_with_secret("stamp1").await;
+        let first = pilots.token(with_secret("stamp1", &secret)).await.unwrap();
+        let lost = pilots.token(with_token("stamp1", &first.refresh_token)).await.unwrap();
+        pilots.later(TimeDelta::seconds(59));
+        let second = pilots.token(with_token("stamp1", &first.refresh_token)).await.unwrap();
+        pilots.later(TimeDelta::hours(1));
+        let third = pilots.token(with_token("stamp1", &second.refresh_token)).await.unwrap();
+        assert_eq!(count(&pilots.database, "PilotRefreshTokens", "State = 'FRESH'").await, 1, "one is left");
+        // whoever has the other answer is found out
+        refused(pilots.token(with_token("stamp1", &lost.refresh_token)).await);
+        refused(pilots.token(with_token("stamp1", &third.refresh_token)).await);
+    }
+
+    async fn nobody_asks_again_when_somebody_has_gone_on_or_after_a_minute(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        for (stamp, waits, goes_on) in [("gone", 1, true), ("late", 61, false)] {
+            let secret = pilots.registers_with_secret(stamp).await;
+            let first = pilots.token(with_secret(stamp, &secret)).await.unwrap();
+            let mut last = pilots.token(with_token(stamp, &first.refresh_token)).await.unwrap();
+            if goes_on {
+                last = pilots.token(with_token(stamp, &last.refresh_token)).await.unwrap();
+            }
+            pilots.later(TimeDelta::seconds(waits));
+            refused(pilots.token(with_token(stamp, &first.refresh_token)).await);
+            refused(pilots.token(with_token(stamp, &last.refresh_token)).await);
         }
     }
 
@@ -331,6 +372,24 @@ on_both_backends! {
             deps.credentials.pepper = "another pepper ".repeat(3).parse().unwrap();
         });
         refused(elsewhere.get_pilot_token(with_token("stamp1", &first.refresh_token)).await);
+    }
+
+    async fn with_a_new_pepper_the_one_of_before_still_counts_if_it_is_given(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        let unused = pilots.registers_with_secret("stamp1").await;
+        let secret = pilots.registers_with_secret("stamp2").await;
+        let first = pilots.token(with_secret("stamp2", &secret)).await.unwrap();
+        let mut changed = pilots.changed(|deps| {
+            let old = std::mem::replace(&mut deps.credentials.pepper, "another pepper ".repeat(3).parse().unwrap());
+            deps.credentials.previous_pepper = Some(old);
+        });
+        changed.get_pilot_token(with_secret("stamp1", &unused)).await.unwrap();
+        let second = changed.get_pilot_token(with_token("stamp2", &first.refresh_token)).await.unwrap().into_inner();
+        // what is given from now on does without the old one
+        let mut later = pilots.changed(|deps| deps.credentials.pepper = "another pepper ".repeat(3).parse().unwrap());
+        later.get_pilot_token(with_token("stamp2", &second.refresh_token)).await.unwrap();
+        let reused = changed.get_pilot_token(with_token("stamp2", &first.refresh_token)).await;
+        refused(reused);
     }
 
     async fn requests_that_make_no_sense_are_told_what_is_wrong(db: TestDatabase) {

@@ -36,6 +36,28 @@ on_both_backends! {
         assert_eq!(count(&pilots.database, "JobToPilotMapping", "1 = 1").await, 3);
     }
 
+    async fn a_job_that_comes_back_belongs_to_the_pilot_that_took_it_last(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        pilots.register("service_admin", "alpha", &["a", "b"]).await.unwrap();
+        let last = async |job| pilots.pilots_of("component jobs", &[job]).await.unwrap()[0].1.last().unwrap().clone();
+        // all within one second, and the row of the first pilot has the smaller number
+        for (stamp, other) in [("a", 7), ("b", 8), ("a", 9), ("a", 7), ("b", 8)] {
+            pilots.assign(stamp, &[1, other]).await.unwrap();
+            assert_eq!(last(1).await, stamp);
+        }
+        pilots.assign("a", &[1]).await.unwrap();
+        let starts = async || {
+            let request = pilots.request("alice", diracx_proto::pilots::v1::GetJobPilotsRequest { job_ids: vec![1] });
+            let found = pilots.client.clone().get_job_pilots(request).await.unwrap().into_inner();
+            found.jobs[0].pilots.iter().map(|pilot| (pilot.pilot_stamp.clone(), pilot.start_time)).collect::<Vec<_>>()
+        };
+        let before = starts().await;
+        pilots.later(TimeDelta::hours(1));
+        pilots.assign("a", &[1]).await.unwrap();
+        assert_eq!(starts().await, before, "what is repeated changes nothing");
+        assert_eq!(count(&pilots.database, "JobToPilotMapping", "JobID = 1").await, 2, "one row for each pilot");
+    }
+
     async fn a_match_is_a_sign_of_life(db: TestDatabase) {
         let pilots = Pilots::start(db).await;
         pilots.register("service_admin", "alpha", &["a"]).await.unwrap();
@@ -44,7 +66,7 @@ on_both_backends! {
         assert!(pilots.look("a", &["LastUpdateTime"]).await[0].starts_with("2026-11-24"), "a day later");
     }
 
-    async fn doubles_of_dirac_are_told_once_with_their_first_start(db: TestDatabase) {
+    async fn doubles_of_dirac_are_told_once_with_their_last_start(db: TestDatabase) {
         let pilots = Pilots::start(db).await;
         pilots.register("service_admin", "alpha", &["a"]).await.unwrap();
         if let diracx_db::DbUrl::MySql(_) = pilots.database {
@@ -54,6 +76,11 @@ on_both_backends! {
             execute(&pilots.database, "INSERT INTO JobToPilotMapping VALUES (1, 7, '2026-01-01 00:00:00.000000');").await;
         }
         assert_eq!(pilots.jobs_of("alice", &["a"]).await.unwrap(), [("a".to_owned(), vec![7])]);
+        if let diracx_db::DbUrl::MySql(_) = pilots.database {
+            pilots.register("service_admin", "alpha", &["b"]).await.unwrap();
+            execute(&pilots.database, "INSERT INTO JobToPilotMapping VALUES (2, 7, '2026-01-01 12:00:00');").await;
+            assert_eq!(pilots.pilots_of("alice", &[7]).await.unwrap(), [(7, vec!["b".to_owned(), "a".to_owned()])]);
+        }
     }
 
     async fn pilots_of_other_vos_are_not_told_and_not_given_jobs_by_people(db: TestDatabase) {

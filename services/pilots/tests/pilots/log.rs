@@ -5,7 +5,7 @@ use std::time::Duration;
 use chrono::TimeDelta;
 use diracx_proto::pilots::v1 as pb;
 use diracx_testkit::on_both_backends;
-use futures::{StreamExt, stream};
+use futures::{SinkExt, StreamExt, channel::mpsc, stream};
 use tonic::{Code, Status};
 
 use crate::{
@@ -15,6 +15,8 @@ use crate::{
 };
 
 const OURS: &str = "pilot:alpha:stamp1";
+
+type Sender = mpsc::Sender<pb::AppendPilotLogRequest>;
 
 fn lines(texts: &[&str]) -> Vec<pb::PilotLogLine> {
     let line = |text: &&str| pb::PilotLogLine {
@@ -49,6 +51,32 @@ impl Pilots {
             found.extend((part.first_line..).zip(part.lines).map(|(number, line)| (number, line.text)));
         }
         Ok(found)
+    }
+
+    /// A stream that somebody has begun: where further messages go, and what is answered in the end.
+    fn writes(&self, who: &str) -> (Sender, tokio::task::JoinHandle<Result<i64, Status>>) {
+        self.writes_with(&self.request(who, ()))
+    }
+
+    /// The same with the token of a request.
+    fn writes_with(
+        &self,
+        token: &tonic::Request<()>,
+    ) -> (Sender, tokio::task::JoinHandle<Result<i64, Status>>) {
+        let (sender, receiver) = mpsc::channel(8);
+        let mut request = tonic::Request::new(receiver);
+        *request.metadata_mut() = token.metadata().clone();
+        let mut client = self.client.clone();
+        let answer =
+            tokio::spawn(async move { Ok(client.append_pilot_log(request).await?.into_inner().next_line) });
+        (sender, answer)
+    }
+
+    /// Waits until so many lines have arrived.
+    async fn until_next_is(&self, next: usize) {
+        while self.texts(SVEN).await.len() < next {
+            tokio::task::yield_now().await;
+        }
     }
 
     async fn texts(&self, who: &str) -> Vec<String> {
@@ -151,6 +179,63 @@ on_both_backends! {
         for (who, why) in [("other_vo_user", "PILOT_NOT_FOUND"), ("pilot", "FORBIDDEN"), (OURS, "FORBIDDEN")] {
             assert_eq!(reason(&pilots.reads(who, |_| ()).await.unwrap_err()), why, "{who}");
         }
+    }
+
+    async fn a_log_is_written_as_long_as_the_token_is_good(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        pilots.register(SVEN, "alpha", &["stamp1"]).await.unwrap();
+        let (mut write, answer) = pilots.writes(OURS);
+        write.send(message(0, &["a"])).await.unwrap();
+        pilots.until_next_is(1).await;
+        pilots.later(TimeDelta::minutes(21));
+        write.send(message(1, &["b"])).await.unwrap();
+        let error = answer.await.unwrap().unwrap_err();
+        assert_eq!((error.code(), reason(&error).as_str()), (Code::Unauthenticated, "TOKEN_EXPIRED"));
+        assert_eq!(pilots.texts("normal_user").await, ["a"]);
+        // with another token it goes on
+        assert_eq!(pilots.appends(OURS, vec![message(1, &["b"])]).await.unwrap(), 2);
+
+        let last_second = pilots.request(OURS, ());
+        pilots.later(TimeDelta::minutes(20) - TimeDelta::seconds(1));
+        let (mut write, answer) = pilots.writes_with(&last_second);
+        write.send(message(2, &["c"])).await.unwrap();
+        let error = tokio::time::timeout(Duration::from_secs(30), answer).await.expect("nobody speaks any more");
+        assert_eq!(reason(&error.unwrap().unwrap_err()), "TOKEN_EXPIRED");
+        assert_eq!(pilots.texts("normal_user").await, ["a", "b", "c"]);
+    }
+
+    async fn a_stream_ends_when_the_pilot_is_stopped_and_its_stamp_is_given_away(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        for (stamp_is_given_away, left) in [(false, vec!["a"]), (true, vec![])] {
+            pilots.register(SVEN, "alpha", &["stamp1"]).await.unwrap();
+            pilots.later(TimeDelta::seconds(1));
+            let (mut write, answer) = pilots.writes(OURS);
+            write.send(message(0, &["a"])).await.unwrap();
+            pilots.until_next_is(1).await;
+            pilots.later(TimeDelta::seconds(1));
+            if stamp_is_given_away {
+                pilots.delete(SVEN, &["stamp1"], true).await.unwrap();
+                assert_eq!(pilots.register(SVEN, "alpha", &["stamp1"]).await.unwrap(), [None]);
+                write.send(message(0, &["of the old one"])).await.unwrap();
+            } else {
+                pilots.kill(SVEN, &["stamp1"], "").await.unwrap();
+                write.send(message(1, &["b"])).await.unwrap();
+            }
+            assert_eq!(reason(&answer.await.unwrap().unwrap_err()), "FORBIDDEN");
+            assert_eq!(pilots.texts(SVEN).await, left);
+            pilots.delete(SVEN, &["stamp1"], true).await.unwrap();
+        }
+    }
+
+    async fn following_ends_with_the_token(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        pilots.register(SVEN, "alpha", &["stamp1"]).await.unwrap();
+        let request = pb::ReadPilotLogRequest { pilot_stamp: "stamp1".to_owned(), follow: true, ..Default::default() };
+        let request = pilots.request("normal_user", request);
+        pilots.later(TimeDelta::minutes(20) - TimeDelta::seconds(1));
+        let mut parts = pilots.client.clone().read_pilot_log(request).await.unwrap().into_inner();
+        let end = tokio::time::timeout(Duration::from_secs(15), parts.message()).await;
+        assert!(end.expect("it ends").unwrap().is_none());
     }
 
     async fn following_ends_with_the_pilot_and_misses_nothing(db: TestDatabase) {

@@ -8,7 +8,10 @@ use diracx_proto::{common::v1::SortSpec, pilots::v1 as pb};
 use diracx_testkit::{TestDatabase, on_both_backends};
 use tonic::Code;
 
-use crate::harness::{Pilots, reason, rows, table_rows};
+use crate::{
+    harness::{Pilots, reason, rows, table_rows},
+    sql::execute,
+};
 
 fn job_is(job: i64) -> Filter {
     Filter::Scalar { parameter: "JobID".into(), operator: ScalarOperator::Eq, value: SearchValue::Int(job) }
@@ -41,6 +44,17 @@ on_both_backends! {
             (refused.code(), refused.message()),
             (Code::PermissionDenied, "Pilots cannot read other pilots' metadata."),
         );
+    }
+
+    async fn a_vo_that_differs_in_case_is_another_one(db: TestDatabase) {
+        let pilots = some(db).await;
+        execute(&pilots.database, "UPDATE PilotAgents SET VO = 'ALPHA' WHERE PilotStamp = 'b1'").await;
+        assert_eq!(pilots.finds("alice", vec![]).await.unwrap(), ["a1", "a2", "a3"]);
+        let request = pb::SummarisePilotsRequest { grouping: vec!["VO".into()], ..Default::default() };
+        let request = pilots.request("alice", request);
+        let counted = pilots.client.clone().summarise_pilots(request).await.unwrap().into_inner().table.unwrap();
+        assert_eq!(table_rows(counted), [["alpha", "3"]]);
+        assert_eq!(pilots.finds("service_admin", vec![Filter::equals("PilotStamp", "b1")]).await.unwrap(), ["b1"]);
     }
 
     async fn pages_follow_each_other_and_their_token_is_for_one_search(db: TestDatabase) {

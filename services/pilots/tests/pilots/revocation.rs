@@ -120,6 +120,27 @@ on_both_backends! {
         pilots.token(with_token("other", &in_beta)).await.expect("another VO's");
     }
 
+    async fn a_computing_element_loses_what_is_bound_to_it_and_what_was_used_there(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        for (stamp, element) in [("bad", "ce1"), ("good", "ce2")] {
+            let there = pb::PilotRegistration { destination_site: element.to_owned(), ..pilot(stamp, "alpha") };
+            let request = pb::RegisterPilotsRequest { pilots: vec![there], ..Default::default() };
+            assert_eq!(pilots.register_call(SVEN, request).await.unwrap(), [None]);
+        }
+        let bound = pilots.secret(|request| {
+            request.constraints = Some(pb::SecretConstraints { destination_sites: vec!["ce1".to_owned()], ..Default::default() });
+        });
+        let (bound, shared) = (bound.await.secret, pilots.secret(|request| request.max_uses = Some(0)).await.secret);
+        let other = pilots.secret(|request| request.max_uses = Some(0)).await.secret;
+        let (there, elsewhere) = (pilots.works("bad", &shared).await, pilots.works("good", &other).await);
+        let taken = pilots.revokes(SVEN, |request| request.destination_sites = vec!["ce1".to_owned()]).await;
+        assert_eq!(taken.unwrap(), (2, 1), "the bound one and the used one, and one token");
+        for request in [with_secret("bad", &bound), with_secret("good", &shared), with_token("bad", &there)] {
+            refused(pilots.token(request).await);
+        }
+        pilots.token(with_token("good", &elsewhere)).await.unwrap();
+    }
+
     async fn a_vo_bounds_what_is_taken_away(db: TestDatabase) {
         let pilots = Pilots::start(db).await;
         let secret = pilots.registers_with_secret("stamp1").await;
@@ -228,6 +249,9 @@ on_both_backends! {
             ("pilot:alpha:stamp1", vec![patch("stamp2")]),
             ("pilot:alpha:stamp1", vec![patch("stamp1"), patch("stamp2")]),
             ("pilot:alpha:stamp1", vec![moved]),
+            ("pilot:alpha:stamp1", vec![pb::PilotMetadataPatch { destination_site: Some("ce".to_owned()), ..patch("stamp1") }]),
+            ("pilot:alpha:stamp1", vec![pb::PilotMetadataPatch { queue: Some("long".to_owned()), ..patch("stamp1") }]),
+            ("pilot:alpha:stamp1", vec![pb::PilotMetadataPatch { grid_type: Some("VAC".to_owned()), ..patch("stamp1") }]),
             ("normal_user", vec![patch("stamp1")]),
         ] {
             assert_eq!(reason(&send(who, patches).await.unwrap_err()), "FORBIDDEN", "{who}");
@@ -260,4 +284,86 @@ on_both_backends! {
         }
         assert_eq!(count(&pilots.database, "PilotRefreshTokens", "1 = 1").await, 0);
     }
+
+    async fn an_access_token_of_a_pilot_that_is_stopped_or_forgotten_is_good_for_nothing(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        pilots.register(SVEN, "alpha", &["stopped", "forgotten", "leaked", "robbed", "free"]).await.unwrap();
+        let secret = pilots.secret(|request| request.max_uses = Some(0)).await;
+        let shared = pilots.secret(|request| request.max_uses = Some(0)).await.secret;
+        pilots.works("leaked", &secret.secret).await;
+        let robbed = pilots.token(with_secret("robbed", &shared)).await.unwrap();
+        let stamps = ["stopped", "forgotten", "leaked", "robbed", "free"];
+        let before = stamps.map(|stamp| pilots.token_of(stamp));
+        for token in &before {
+            assert_eq!(pilots.can(token).await, [true, true], "{token:?}");
+        }
+        pilots.kill(SVEN, &["stopped"], "").await.unwrap();
+        pilots.delete(SVEN, &["forgotten"], true).await.unwrap();
+        pilots.revokes(SVEN, |request| request.secret_ids = vec![secret.secret_id]).await.unwrap();
+        let gone_on = pilots.token(with_token("robbed", &robbed.refresh_token)).await.unwrap();
+        pilots.token(with_token("robbed", &gone_on.refresh_token)).await.unwrap();
+        refused(pilots.token(with_token("robbed", &robbed.refresh_token)).await);
+        for token in &before[..4] {
+            assert_eq!(pilots.can(token).await, [false, false], "{token:?}");
+        }
+        assert_eq!(pilots.can(&before[4]).await, [true, true], "it is not concerned");
+        // who has the stamp after it is somebody else
+        assert_eq!(pilots.register(SVEN, "alpha", &["forgotten"]).await.unwrap(), [None]);
+        assert_eq!(pilots.can(&before[1]).await, [false, false]);
+        pilots.later(TimeDelta::milliseconds(2));
+        assert_eq!(pilots.can(&pilots.token_of("forgotten")).await, [true, true]);
+        pilots.later(TimeDelta::days(8));
+        pilots.deps.store.clean_credentials(diracx_db::Deadline::NONE, pilots.now(), 100).await.unwrap();
+        assert_eq!(count(&pilots.database, "PilotAccessBars", "1 = 1").await, 0, "no token is that old");
+    }
+
+    async fn the_jobs_service_learns_who_has_ended_and_whose_tokens_count_no_more(db: TestDatabase) {
+        let pilots = Pilots::start(db).await;
+        pilots.register(SVEN, "alpha", &["stamp1"]).await.unwrap();
+        pilots.assign("stamp1", &[1]).await.unwrap();
+        let runner = async || {
+            let request = pilots.request("component jobs", pb::GetJobPilotsRequest { job_ids: vec![1] });
+            let found = pilots.client.clone().get_job_pilots(request).await.unwrap().into_inner();
+            (found.jobs[0].pilots[0].ended, found.jobs[0].pilots[0].barred_time)
+        };
+        assert_eq!(runner().await, (false, None));
+        let barred = Some(diracx_proto::time::timestamp(pilots.now()));
+        pilots.revokes(SVEN, |request| request.pilot_stamps = vec!["stamp1".to_owned()]).await.unwrap();
+        assert_eq!(runner().await, (false, barred));
+        pilots.becomes("stamp1", diracx_core::PilotStatus::Done).await;
+        assert_eq!(runner().await, (true, barred));
+    }
+}
+
+impl Pilots {
+    /// Whether a pilot with this token may write its log, and change itself.
+    async fn can(&self, token: &(String, String)) -> [bool; 2] {
+        let (stamp, token) = token;
+        let line = pb::AppendPilotLogRequest { pilot_stamp: stamp.clone(), first_line: 0, lines: vec![] };
+        let line = self.client.clone().append_pilot_log(with(token, futures::stream::iter(vec![line]))).await;
+        let patch =
+            pb::PilotMetadataPatch { pilot_stamp: stamp.clone(), benchmark: Some(1.0), ..Default::default() };
+        let request = pb::PatchPilotMetadataRequest { patches: vec![patch], ..Default::default() };
+        let patched = self.client.clone().patch_pilot_metadata(with(token, request)).await;
+        for refusal in [line.as_ref().err(), patched.as_ref().err()].into_iter().flatten() {
+            assert_eq!(
+                (reason(refusal).as_str(), refusal.message()),
+                ("FORBIDDEN", "The credentials of this pilot were taken away.")
+            );
+        }
+        [line.is_ok(), patched.is_ok()]
+    }
+
+    /// A stamp of VO alpha with a token of now.
+    fn token_of(&self, stamp: &str) -> (String, String) {
+        let request = self.request(&format!("pilot:alpha:{stamp}"), ());
+        let header = request.metadata().get("authorization").unwrap().to_str().unwrap();
+        (stamp.to_owned(), header.to_owned())
+    }
+}
+
+fn with<T>(header: &str, message: T) -> tonic::Request<T> {
+    let mut request = tonic::Request::new(message);
+    request.metadata_mut().insert("authorization", header.parse().unwrap());
+    request
 }

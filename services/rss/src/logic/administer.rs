@@ -27,23 +27,42 @@ pub async fn set(
     Ok(outcomes)
 }
 
-/// Forgets the elements. Those that are gone already are no error.
-pub async fn remove(deps: &Deps, permits: Vec<(Administer, Target)>) -> Result<()> {
+/// Forgets the elements; of each, why not. Those that are gone already are no error.
+pub async fn remove(deps: &Deps, permits: Vec<(Administer, Target)>) -> Result<Vec<Result<(), Refusal>>> {
     if permits.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
     let now = deps.clock.now();
     let targets: Vec<Target> = permits.into_iter().map(|(_, target)| target).collect();
     let count = targets.len();
     let decide = move |kept: Kept| {
         let mut book = Book::open(kept, now);
-        for target in &targets {
-            book.remove(target);
-        }
-        Decided { changes: book.close(), ..Decided::default() }
+        let outcomes = targets.iter().map(|target| book.remove(target).map(|()| Vec::new())).collect();
+        Decided { changes: book.close(), outcomes, ..Decided::default() }
     };
-    deps.store.change(crate::deadline(), Arc::new(decide)).await?;
+    let outcomes = deps.store.change(crate::deadline(), Arc::new(decide)).await?.outcomes;
     deps.keeper.refresh().await;
     tracing::info!(element.count = count, "forgot {count} elements");
-    Ok(())
+    Ok(outcomes.into_iter().map(|outcome| outcome.map(drop)).collect())
+}
+
+/// Cancels what is planned; of each, what was planned or why it still is. Where nothing is planned is no error.
+pub async fn cancel(
+    deps: &Deps,
+    permits: Vec<(Administer, Target)>,
+) -> Result<Vec<Result<Vec<Entry>, Refusal>>> {
+    if permits.is_empty() {
+        return Ok(Vec::new());
+    }
+    let now = deps.clock.now();
+    let decide = move |kept: Kept| {
+        let mut book = Book::open(kept, now);
+        let outcomes = permits.iter().map(|(permit, target)| book.cancel(target, permit.owner())).collect();
+        Decided { changes: book.close(), outcomes, ..Decided::default() }
+    };
+    let outcomes = deps.store.change(crate::deadline(), Arc::new(decide)).await?.outcomes;
+    deps.keeper.refresh().await;
+    let count: usize = outcomes.iter().flatten().map(Vec::len).sum();
+    tracing::info!(plan.count = count, "cancelled {count} planned statuses");
+    Ok(outcomes)
 }

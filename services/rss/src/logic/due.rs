@@ -10,6 +10,7 @@ use super::plan::{Book, Changes};
 use crate::{
     error::Result,
     model::Kept,
+    policy::Maintain,
     store::{Decided, StatusStore},
 };
 
@@ -64,6 +65,7 @@ pub fn plan(kept: Kept, now: DateTime<Utc>, most: usize) -> (Changes, Applied) {
 
 /// Does it. Whoever else does so at the same time is waited for, and leaves nothing to do.
 pub async fn apply(
+    _: &Maintain,
     store: &dyn StatusStore,
     clock: &dyn Clock,
     deadline: Deadline,

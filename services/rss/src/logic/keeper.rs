@@ -23,6 +23,7 @@ use super::{due, view::View};
 use crate::{
     error::{Error, Result},
     model::{ElementType, Kept},
+    policy,
     store::StatusStore,
 };
 
@@ -165,8 +166,8 @@ impl Inner {
             return Ok(kept);
         }
         let deadline = Deadline::after(INTERVAL);
-        if let Err(error) = due::apply(self.store.as_ref(), self.clock.as_ref(), deadline, DUE_AT_ONCE).await
-        {
+        let (permit, store, clock) = (policy::service_itself(), self.store.as_ref(), self.clock.as_ref());
+        if let Err(error) = due::apply(&permit, store, clock, deadline, DUE_AT_ONCE).await {
             tracing::warn!("what is due is not put into effect: {error}");
             return Ok(kept);
         }

@@ -4,7 +4,7 @@
 //! rules hold: times are whole seconds, a check always moves the time of the last check, and the time of effect moves
 //! when the status does. A change of the reason moves it as well, since DiracX's clients go by it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use chrono::{DateTime, SubsecRound, TimeDelta, Utc};
 
@@ -71,9 +71,16 @@ pub struct Entry {
     pub planned: Option<Planned>,
 }
 
-/// Why a status cannot be set.
+/// Why a status cannot be changed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Refusal {
+    /// It is known with another spelling, which MySQL would take for the same.
+    SpeltOtherwise {
+        /// The name, or VO, as it was given.
+        name: String,
+        /// As it is known.
+        known: String,
+    },
     /// Something of another type has this name.
     TypeTaken {
         /// The name.
@@ -111,6 +118,7 @@ pub struct Book {
     statuses: BTreeMap<RowKey, Stored>,
     plans: BTreeMap<RowKey, Planned>,
     returns: BTreeMap<RowKey, Return>,
+    spellings: Spellings,
     now: DateTime<Utc>,
     changes: Changes,
 }
@@ -119,7 +127,17 @@ impl Book {
     /// Opens a book on what is kept.
     pub fn open(kept: Kept, now: DateTime<Utc>) -> Self {
         let Kept { statuses, plans, returns } = kept;
+        let mut spellings = Spellings::default();
+        let planned = plans.iter().map(|plan| &plan.key);
+        let expiring = returns.iter().map(|row| &row.key);
+        statuses
+            .iter()
+            .map(|row| &row.key)
+            .chain(planned)
+            .chain(expiring)
+            .for_each(|key| spellings.note(key));
         Self {
+            spellings,
             statuses: statuses.into_iter().map(|row| (row.key.clone(), row)).collect(),
             plans: plans.into_iter().map(|plan| (plan.key.clone(), plan)).collect(),
             returns: returns.into_iter().map(|row| (row.key.clone(), row)).collect(),
@@ -156,8 +174,10 @@ impl Book {
     pub fn set(&mut self, update: &Update) -> Result<Vec<Entry>, Refusal> {
         let Target { element_type, name, .. } = &update.target;
         for key in update.target.keys() {
+            self.spellings.check(&key)?;
             self.may_set(&key, element_type.as_str(), &update.owner).map_err(|why| why.of(name))?;
         }
+        update.target.keys().for_each(|key| self.spellings.note(&key));
         let expiration = update.expiration.map_or_else(never, |time| time.trunc_subsecs(0).min(never()));
         let effective = update.effective.map(|time| time.trunc_subsecs(0)).filter(|time| *time > self.now);
         for key in update.target.keys() {
@@ -180,15 +200,38 @@ impl Book {
         Ok(update.target.keys().map(|key| self.entry(key)).collect())
     }
 
-    /// Forgets the statuses, with what is planned for them.
-    pub fn remove(&mut self, target: &Target) {
-        for key in target.keys() {
-            if self.type_of(&key).is_some_and(|known| known != target.element_type.as_str()) {
-                continue;
-            }
+    /// Forgets the statuses, with what is planned for them; all of the target, or nothing.
+    pub fn remove(&mut self, target: &Target) -> Result<(), Refusal> {
+        for key in self.keys_of_type(target)? {
             self.forget(&key);
             self.unplan(&key);
         }
+        Ok(())
+    }
+
+    /// Forgets what is planned, and leaves what holds; tells what was planned. The system does not cancel what a person
+    /// has planned.
+    pub fn cancel(&mut self, target: &Target, owner: &str) -> Result<Vec<Entry>, Refusal> {
+        let keys = self.keys_of_type(target)?;
+        let planned: Vec<Planned> = keys.iter().filter_map(|key| self.plans.get(key)).cloned().collect();
+        if let Some(held) = planned.iter().find(|plan| owner == SYSTEM && plan.owner != SYSTEM) {
+            return Err(Refusal::Held { name: held.key.name.clone(), by: held.owner.clone() });
+        }
+        let entries = planned.iter().map(|plan| self.entry(plan.key.clone())).collect();
+        planned.iter().for_each(|plan| self.unplan(&plan.key));
+        Ok(entries)
+    }
+
+    /// The keys of a target, but for those that something of another type has.
+    fn keys_of_type(&self, target: &Target) -> Result<Vec<RowKey>, Refusal> {
+        let mut keys = Vec::new();
+        for key in target.keys() {
+            self.spellings.check(&key)?;
+            if self.type_of(&key).is_none_or(|known| known == target.element_type.as_str()) {
+                keys.push(key);
+            }
+        }
+        Ok(keys)
     }
 
     /// Makes a planned status the one that holds. What it is to be afterwards is what it is now; what is to follow a
@@ -328,6 +371,47 @@ impl Book {
             _ => Ok(()),
         }
     }
+}
+
+/// How elements and VOs are spelt.
+///
+/// DIRAC's tables on MySQL take texts for equal that differ in case, and keep the spelling of whoever came first: a ban
+/// of `lcg.one.ch` would be written into the row of `LCG.One.ch`, behind the back of every rule. Nobody means a second
+/// site by another spelling, so that is refused on every database.
+#[derive(Debug, Default)]
+struct Spellings {
+    /// Names by what they are to MySQL.
+    names: BTreeMap<(Kind, String), BTreeSet<String>>,
+    /// VOs by what the whole key is to MySQL.
+    vos: BTreeMap<RowKey, BTreeSet<String>>,
+}
+
+impl Spellings {
+    fn note(&mut self, key: &RowKey) {
+        self.names.entry((key.kind, fold(&key.name))).or_default().insert(key.name.clone());
+        self.vos.entry(folded(key)).or_default().insert(key.vo.clone());
+    }
+
+    fn check(&self, key: &RowKey) -> Result<(), Refusal> {
+        let refuse = |given: &String, known: Option<&BTreeSet<String>>| match known {
+            Some(known) if !known.contains(given) => Err(Refusal::SpeltOtherwise {
+                name: given.clone(),
+                known: known.first().cloned().unwrap_or_default(),
+            }),
+            _ => Ok(()),
+        };
+        refuse(&key.name, self.names.get(&(key.kind, fold(&key.name))))?;
+        refuse(&key.vo, self.vos.get(&folded(key)))
+    }
+}
+
+/// What a text is to MySQL: case and spaces behind it do not count.
+fn fold(text: &str) -> String {
+    text.trim_end_matches(' ').to_lowercase()
+}
+
+fn folded(key: &RowKey) -> RowKey {
+    RowKey { kind: key.kind, name: fold(&key.name), status_type: fold(&key.status_type), vo: fold(&key.vo) }
 }
 
 /// DIRAC's key has no type: a computing element and a file transfer server cannot have one name.

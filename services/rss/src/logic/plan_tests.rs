@@ -116,7 +116,7 @@ fn what_is_of_another_type_keeps_its_name() {
     book.set(&ce).unwrap();
     let fts = Update { target: target(ElementType::Fts, "x"), ..update(Value::Active, "") };
     assert_eq!(book.set(&fts), Err(Refusal::TypeTaken { name: "x".into(), by: "ComputeElement".into() }));
-    book.remove(&fts.target);
+    book.remove(&fts.target).unwrap();
     assert!(written(&book.close()).element_type == "ComputeElement", "nor is it removed under another type");
 }
 
@@ -198,9 +198,69 @@ fn an_element_that_was_unknown_before_is_unknown_again() {
 fn whoever_is_forgotten_takes_plans_along() {
     let mut book = book(vec![stored("Active", "", "rs_svc")]);
     book.set(&Update { effective: Some(at("12:00:00")), ..update(Value::Banned, "downtime") }).unwrap();
-    book.remove(&target(ElementType::Site, "A"));
+    book.remove(&target(ElementType::Site, "A")).unwrap();
     let changes = book.close();
     assert_eq!(changes.statuses.into_values().collect::<Vec<_>>(), [None]);
     assert_eq!(changes.plans.into_values().collect::<Vec<_>>(), [None]);
     assert!(changes.log.is_empty());
+}
+
+#[test]
+fn what_is_planned_is_cancelled_and_what_holds_stays() {
+    let mut book = book(vec![stored("Active", "", "rs_svc")]);
+    let site = target(ElementType::Site, "A");
+    book.set(&Update { effective: Some(at("12:00:00")), ..update(Value::Banned, "downtime") }).unwrap();
+    let held = Refusal::Held { name: "A".into(), by: "sven".into() };
+    assert_eq!(book.cancel(&site, SYSTEM), Err(held), "the system leaves alone what a person has planned");
+    let [cancelled] = book.cancel(&site, "anna").unwrap().try_into().unwrap();
+    assert_eq!(cancelled.planned.map(|plan| plan.status), Some("Banned".to_owned()));
+    assert_eq!(book.cancel(&site, "anna"), Ok(vec![]), "once more is no error");
+    let changes = book.close();
+    assert_eq!(changes.plans.into_values().collect::<Vec<_>>(), [None]);
+    assert!(changes.statuses.is_empty() && changes.log.is_empty());
+}
+
+#[test]
+fn what_is_set_now_leaves_what_is_planned_alone() {
+    let mut book = book(vec![stored("Active", "", "rs_svc")]);
+    book.set(&Update { effective: Some(at("12:00:00")), ..update(Value::Banned, "downtime") }).unwrap();
+    let [entry] = book.set(&update(Value::Degraded, "slow")).unwrap().try_into().unwrap();
+    assert_eq!(entry.planned.map(|plan| plan.status), Some("Banned".to_owned()));
+    assert_eq!(book.plans().len(), 1);
+}
+
+#[test]
+fn another_spelling_is_told_the_known_one_and_changes_nothing() {
+    let named = |name: &str, vo: &str| Target { vo: vo.into(), ..target(ElementType::Site, name) };
+    let set = |target| Update { target, ..update(Value::Banned, "downtime") };
+    let mut of_vo = stored("Active", "", "rs_svc");
+    of_vo.key.vo = "alpha".into();
+    let mut book = book(vec![stored("Active", "", "rs_svc"), of_vo]);
+    let known_as =
+        |name: &str, known: &str| Refusal::SpeltOtherwise { name: name.into(), known: known.into() };
+    assert_eq!(book.set(&set(named("a", ALL))), Err(known_as("a", "A")));
+    assert_eq!(
+        book.set(&set(named("a", "beta"))),
+        Err(known_as("a", "A")),
+        "for another VO it is the same site"
+    );
+    assert_eq!(book.set(&set(named("A", "ALPHA"))), Err(known_as("ALPHA", "alpha")));
+    assert_eq!(book.remove(&named("a", ALL)), Err(known_as("a", "A")));
+    assert_eq!(book.cancel(&named("a", ALL), "sven"), Err(known_as("a", "A")));
+    let ce = Update { target: target(ElementType::Compute, "a"), ..update(Value::Active, "") };
+    assert!(book.set(&ce).is_ok(), "other tables, other names");
+    assert!(book.set(&set(named("A", "beta"))).is_ok());
+    // within one call as well: the first one counts
+    assert!(book.set(&set(named("B", ALL))).is_ok());
+    assert_eq!(book.set(&set(named("b", ALL))), Err(known_as("b", "B")));
+}
+
+#[test]
+fn both_spellings_are_good_where_a_database_holds_both() {
+    let mut lower = stored("Active", "", "rs_svc");
+    lower.key.name = "a".into();
+    let mut book = book(vec![stored("Active", "", "rs_svc"), lower]);
+    assert!(book.set(&update(Value::Banned, "downtime")).is_ok());
+    let lower = Update { target: target(ElementType::Site, "a"), ..update(Value::Banned, "downtime") };
+    assert!(book.set(&lower).is_ok());
 }

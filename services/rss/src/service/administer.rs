@@ -1,9 +1,9 @@
-//! Setting and removing statuses.
+//! Setting and removing statuses, and cancelling what is planned.
 
 use std::collections::BTreeSet;
 
 use diracx_proto::{Invalid, rss::v1 as pb, status::of_item};
-use diracx_server::{Identity, identity, to_status};
+use diracx_server::{identity, to_status};
 use tonic::{Request, Response, Status};
 
 use super::{decode, encode};
@@ -12,60 +12,52 @@ use crate::{
     error::{Error, Result},
     logic::{
         administer,
-        plan::{Target, Update},
+        plan::{Refusal, Target, Update},
     },
     model::RowKey,
-    policy::{self, Administer},
+    policy::{self, Administer, Caller},
 };
 
-/// How many statuses one call may set or remove.
+/// How many statuses one call may name.
 const MOST: usize = 1000;
 
 pub(super) async fn set_element_statuses(
     deps: &Deps,
     request: Request<pb::SetElementStatusesRequest>,
 ) -> Result<Response<pb::SetElementStatusesResponse>, Status> {
-    let identity = identity(&request)?;
-    policy::administrator(&identity).map_err(to_status)?;
+    let caller = caller(&request)?;
     let updates = request.into_inner().updates;
     let keys = updates.iter().map(|update| update.key.as_ref());
     let targets = targets("updates", keys, updates.len()).map_err(to_status)?;
     let now = deps.clock.now();
-    let (mut wanted, mut places, mut results) = (Vec::new(), Vec::new(), Vec::new());
-    for (i, (update, target)) in updates.iter().zip(targets).enumerate() {
-        match permitted(&identity, update, target, now) {
-            Ok(update) => {
-                wanted.push(update);
-                places.push(i);
-                results.push(None);
-            }
-            Err(error) => results.push(Some(Err(error))),
-        }
-    }
-    let outcomes = administer::set(deps, wanted).await.map_err(to_status)?;
-    for (place, outcome) in places.into_iter().zip(outcomes) {
-        results[place] = Some(outcome.map_err(Error::from));
-    }
-    let outcomes = updates.into_iter().zip(results).map(|(update, result)| pb::SetElementStatusOutcome {
-        key: update.key,
-        result: result.map(|result| match result {
+    let permitted =
+        updates.iter().zip(targets).map(|(update, target)| permitted(&caller, update, target, now));
+    let (wanted, refused) = divide(permitted);
+    let done = administer::set(deps, wanted).await.map_err(to_status)?;
+    let outcomes = updates.into_iter().zip(fill_in(refused, done)).map(|(update, result)| {
+        let result = match result {
             Ok(entries) => pb::set_element_status_outcome::Result::Statuses(pb::ElementStatuses {
                 statuses: entries.iter().map(encode::entry).collect(),
             }),
             Err(error) => pb::set_element_status_outcome::Result::Error(of_item(&to_status(error))),
-        }),
+        };
+        pb::SetElementStatusOutcome { key: update.key, result: Some(result) }
     });
     Ok(Response::new(pb::SetElementStatusesResponse { outcomes: outcomes.collect() }))
 }
 
+fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
+    policy::administrator(&*identity(request)?).map_err(to_status)
+}
+
 fn permitted(
-    identity: &Identity,
+    caller: &Caller,
     update: &pb::ElementStatusUpdate,
     target: Result<Target, Invalid>,
     now: chrono::DateTime<chrono::Utc>,
 ) -> Result<(Administer, Update)> {
     let target = target?;
-    let permit = policy::administer(identity, &target)?;
+    let permit = caller.administer(&target)?;
     let update = decode::update(update, target, permit.owner(), now)?;
     Ok((permit, update))
 }
@@ -74,27 +66,73 @@ pub(super) async fn remove_element_statuses(
     deps: &Deps,
     request: Request<pb::RemoveElementStatusesRequest>,
 ) -> Result<Response<pb::RemoveElementStatusesResponse>, Status> {
-    let identity = identity(&request)?;
-    policy::administrator(&identity).map_err(to_status)?;
+    let caller = caller(&request)?;
     let keys = request.into_inner().keys;
-    let targets = targets("keys", keys.iter().map(Some), keys.len()).map_err(to_status)?;
-    let (mut wanted, mut outcomes) = (Vec::new(), Vec::new());
-    for (key, target) in keys.into_iter().zip(targets) {
-        let permitted = target.map_err(Error::from).and_then(|target| {
-            let permit = policy::administer(&identity, &target)?;
-            Ok((permit, target))
-        });
-        let error = match permitted {
-            Ok(permitted) => {
-                wanted.push(permitted);
-                None
-            }
-            Err(error) => Some(of_item(&to_status(error))),
+    let (wanted, refused) = of_keys(&caller, &keys)?;
+    let done = administer::remove(deps, wanted).await.map_err(to_status)?;
+    let outcomes = keys.into_iter().zip(fill_in(refused, done)).map(|(key, result)| {
+        let error = result.err().map(|error| of_item(&to_status(error)));
+        pb::RemoveElementStatusOutcome { key: Some(key), error }
+    });
+    Ok(Response::new(pb::RemoveElementStatusesResponse { outcomes: outcomes.collect() }))
+}
+
+pub(super) async fn cancel_planned_statuses(
+    deps: &Deps,
+    request: Request<pb::CancelPlannedStatusesRequest>,
+) -> Result<Response<pb::CancelPlannedStatusesResponse>, Status> {
+    let caller = caller(&request)?;
+    let keys = request.into_inner().keys;
+    let (wanted, refused) = of_keys(&caller, &keys)?;
+    let done = administer::cancel(deps, wanted).await.map_err(to_status)?;
+    let outcomes = keys.into_iter().zip(fill_in(refused, done)).map(|(key, result)| {
+        let result = match result {
+            Ok(entries) => pb::cancel_planned_status_outcome::Result::Cancelled(pb::ElementStatuses {
+                statuses: entries.iter().map(encode::entry).collect(),
+            }),
+            Err(error) => pb::cancel_planned_status_outcome::Result::Error(of_item(&to_status(error))),
         };
-        outcomes.push(pb::RemoveElementStatusOutcome { key: Some(key), error });
+        pb::CancelPlannedStatusOutcome { key: Some(key), result: Some(result) }
+    });
+    Ok(Response::new(pb::CancelPlannedStatusesResponse { outcomes: outcomes.collect() }))
+}
+
+/// What the caller may change of what the keys name, and of each key why not.
+fn of_keys(caller: &Caller, keys: &[pb::StatusKey]) -> Result<Wanted<(Administer, Target)>, Status> {
+    let targets = targets("keys", keys.iter().map(Some), keys.len()).map_err(to_status)?;
+    Ok(divide(targets.into_iter().map(|target| {
+        let target = target?;
+        Ok((caller.administer(&target)?, target))
+    })))
+}
+
+/// What is wanted, and for each item of the request why it is not.
+type Wanted<T> = (Vec<T>, Vec<Option<Error>>);
+
+fn divide<T>(items: impl Iterator<Item = Result<T>>) -> Wanted<T> {
+    let (mut wanted, mut refused) = (Vec::new(), Vec::new());
+    for item in items {
+        match item {
+            Ok(item) => {
+                wanted.push(item);
+                refused.push(None);
+            }
+            Err(error) => refused.push(Some(error)),
+        }
     }
-    administer::remove(deps, wanted).await.map_err(to_status)?;
-    Ok(Response::new(pb::RemoveElementStatusesResponse { outcomes }))
+    (wanted, refused)
+}
+
+/// Puts what came of those that were wanted between those that were refused.
+fn fill_in<T>(
+    refused: Vec<Option<Error>>,
+    done: Vec<Result<T, Refusal>>,
+) -> impl Iterator<Item = Result<T, Error>> {
+    let mut done = done.into_iter();
+    refused.into_iter().filter_map(move |refused| match refused {
+        Some(error) => Some(Err(error)),
+        None => done.next().map(|outcome| outcome.map_err(Error::from)),
+    })
 }
 
 /// What the keys name, each that it is good for. Not more than allowed, and each status once: nobody could say which of

@@ -92,6 +92,8 @@ pub(super) fn update(
     owner: &str,
     now: DateTime<Utc>,
 ) -> Result<Update, Invalid> {
+    ascii("key.name", &target.name)?;
+    ascii("key.vo", &target.vo)?;
     let value = value("status", message.status)?;
     let reason = text("reason", &message.reason, LONGEST_REASON)?;
     if reason.is_empty() && value != Value::Active {
@@ -140,6 +142,11 @@ pub(super) fn text(field: &str, text: &str, longest: usize) -> Result<String, In
         return Err(Invalid::field(field, "has characters that cannot be printed"));
     }
     Ok(text.to_owned())
+}
+
+/// Which other letters are the same to a database depends on its collation; DIRAC names nothing with them.
+fn ascii(field: &str, text: &str) -> Result<(), Invalid> {
+    if text.is_ascii() { Ok(()) } else { Err(Invalid::field(field, "has characters that are not ASCII")) }
 }
 
 /// The VO of a request for several statuses.

@@ -15,10 +15,10 @@ pub(super) async fn apply_due_statuses(
     deps: &Deps,
     request: Request<pb::ApplyDueStatusesRequest>,
 ) -> Result<Response<pb::ApplyDueStatusesResponse>, Status> {
-    policy::maintain(&*identity(&request)?).map_err(to_status)?;
+    let permit = policy::maintain(&*identity(&request)?).map_err(to_status)?;
     let most = batch_size(request.get_ref().batch_size).map_err(to_status)?;
     let (store, clock) = (deps.store.as_ref(), deps.clock.as_ref());
-    let applied = due::apply(store, clock, crate::deadline(), most).await.map_err(to_status)?;
+    let applied = due::apply(&permit, store, clock, crate::deadline(), most).await.map_err(to_status)?;
     if applied.begun + applied.ended > 0 {
         deps.keeper.refresh().await;
     }

@@ -56,6 +56,13 @@ impl ResourceStatusService for Service {
         administer::remove_element_statuses(&self.deps, request).await
     }
 
+    async fn cancel_planned_statuses(
+        &self,
+        request: Request<pb::CancelPlannedStatusesRequest>,
+    ) -> Result<Response<pb::CancelPlannedStatusesResponse>, Status> {
+        administer::cancel_planned_statuses(&self.deps, request).await
+    }
+
     async fn get_element_history(
         &self,
         request: Request<pb::GetElementHistoryRequest>,

@@ -1,11 +1,14 @@
 //! What the caller's VO may use, once and whenever it changes.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use diracx_proto::{rss::v1 as pb, time::timestamp};
 use diracx_server::{identity, to_status};
 use futures::{Stream, StreamExt, stream};
-use tokio::sync::watch;
+use tokio::{
+    sync::watch,
+    time::{Instant, timeout_at},
+};
 use tonic::{Request, Response, Status, codegen::BoxStream};
 
 use super::{decode, encode};
@@ -15,6 +18,9 @@ use crate::{
     model::ElementType,
     policy::{self, ReadView},
 };
+
+/// How long somebody watches, if the token lasts as long: then the caller shows one again.
+const LONGEST: Duration = Duration::from_mins(30);
 
 pub(super) async fn get_resource_statuses(
     deps: &Deps,
@@ -48,7 +54,9 @@ pub(super) async fn watch_resource_statuses(
     // whoever watches must not wait for a first look that fails
     deps.keeper.current().await.map_err(to_status)?;
     let known = Known { revision: request.known_revision, sent: None };
-    Ok(Response::new(watch_from(deps.keeper.subscribe(), element_type, permit, known).boxed()))
+    let token = (identity.expires() - deps.clock.now()).to_std().unwrap_or_default();
+    let until = Instant::now() + LONGEST.min(token);
+    Ok(Response::new(watch_from(deps.keeper.subscribe(), element_type, permit, known, until).boxed()))
 }
 
 /// What the caller has.
@@ -57,17 +65,19 @@ struct Known {
     sent: Option<Vec<pb::ResourceStatus>>,
 }
 
-/// Every state after the known one. Ends when the process does.
+/// Every state after the known one. Ends when the process does, and when the caller has to show a token again.
 fn watch_from(
     mut states: watch::Receiver<State>,
     element_type: ElementType,
     permit: ReadView,
     known: Known,
+    until: Instant,
 ) -> impl Stream<Item = Result<pb::WatchResourceStatusesResponse, Status>> {
     states.mark_changed();
     stream::unfold((states, permit, known), move |(mut states, permit, mut known)| async move {
-        loop {
-            states.changed().await.ok()?;
+        // also when something changes all the time
+        while Instant::now() < until {
+            timeout_at(until, states.changed()).await.ok()?.ok()?;
             let State { snapshot, ended, .. } = states.borrow_and_update().clone();
             if ended {
                 return None;
@@ -78,6 +88,7 @@ fn watch_from(
                 return Some((Ok(message), (states, permit, known)));
             }
         }
+        None
     })
 }
 

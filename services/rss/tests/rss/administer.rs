@@ -1,10 +1,13 @@
 //! Statuses are set, planned, listed, remembered and forgotten.
 
 use chrono::{Duration, TimeDelta};
-use diracx_proto::{rss::v1 as pb, time::timestamp};
+use diracx_proto::{
+    rss::v1::{self as pb, cancel_planned_status_outcome::Result as Cancelled},
+    time::timestamp,
+};
 use diracx_rss::{
     logic::plan::Changes,
-    model::{Kind, RowKey, Stored, never},
+    model::{Kind, Planned, RowKey, Stored, never},
     store::Decided,
 };
 use diracx_testkit::{TestDatabase, on_both_backends};
@@ -81,6 +84,74 @@ on_both_backends! {
         assert_eq!(rss.past(ALICE).await, ["Active", "Banned", "Active"]);
         let again = rss.apply_due().await;
         assert_eq!((again.begun, again.ended, again.done), (0, 0, true));
+    }
+
+    async fn another_spelling_of_a_site_is_refused_and_its_ban_ends(db: TestDatabase) {
+        let rss = Rss::start(db).await;
+        rss.set_one(ADMIN, update(site("LCG.One.ch", ""), ACTIVE, "")).await.unwrap();
+        let ban = until(update(site("lcg.one.ch", ""), BANNED, "fire"), rss.later(60));
+        let error = rss.set_one(ADMIN, ban.clone()).await.unwrap_err();
+        assert_eq!(
+            (error.code(), reason(&error).as_str(), error.message()),
+            (Code::AlreadyExists, "ELEMENT_SPELT_OTHERWISE", "lcg.one.ch is known as LCG.One.ch")
+        );
+        let removed = rss.request(ADMIN, pb::RemoveElementStatusesRequest { keys: vec![site("lcg.one.ch", "")] });
+        let removed = rss.client.clone().remove_element_statuses(removed).await.unwrap().into_inner();
+        assert!(removed.outcomes[0].error.is_some(), "{removed:?}");
+        let [kept] = rss.list(ADMIN, all()).await.unwrap().statuses.try_into().unwrap();
+        assert_eq!((kept.key.unwrap().name.as_str(), kept.status_name.as_str()), ("LCG.One.ch", "Active"));
+
+        rss.set_one(ADMIN, pb::ElementStatusUpdate { key: Some(site("LCG.One.ch", "")), ..ban }).await.unwrap();
+        rss.clock.advance(Duration::seconds(60));
+        assert!(rss.apply_due().await.done);
+        rss.deps.keeper.refresh().await;
+        let [after] = rss.list(ADMIN, all()).await.unwrap().statuses.try_into().unwrap();
+        assert_eq!(after.status(), ACTIVE);
+    }
+
+    async fn our_own_tables_tell_spellings_apart(db: TestDatabase) {
+        let rss = Rss::start(db).await;
+        let now = rss.later(0);
+        rss.store(move |_| {
+            let plans = ["A", "a"].map(|name| {
+                let key = RowKey { kind: Kind::Site, name: name.into(), status_type: "all".into(), vo: "all".into() };
+                let plan = Planned {
+                    key: key.clone(), element_type: "Site".into(), status: "Banned".into(), reason: name.into(),
+                    effective: now + TimeDelta::hours(1), drain_from: None, expiration: never(), owner: "sven".into(),
+                };
+                (key, Some(plan))
+            });
+            Decided { changes: Changes { plans: plans.into(), ..Changes::default() }, ..Decided::default() }
+        }).await;
+        rss.deps.keeper.refresh().await;
+        assert_eq!(rss.list(ADMIN, all()).await.unwrap().statuses.len(), 2);
+    }
+
+    async fn a_downtime_that_does_not_take_place_is_cancelled_and_the_status_stays(db: TestDatabase) {
+        let rss = Rss::start(db).await;
+        rss.set_one(ADMIN, update(site("A", ""), pb::ElementStatusValue::Degraded, "slow")).await.unwrap();
+        let downtime = until(from(update(site("A", ""), BANNED, "downtime"), rss.later(60)), rss.later(120));
+        rss.set_one(ADMIN, downtime).await.unwrap();
+        let cancel = async |who, names: &[&str]| {
+            let keys = names.iter().map(|name| site(name, "")).collect();
+            let request = rss.request(who, pb::CancelPlannedStatusesRequest { keys });
+            let answer = rss.client.clone().cancel_planned_statuses(request).await?.into_inner();
+            Ok::<_, tonic::Status>(answer.outcomes.into_iter().map(|outcome| outcome.result.unwrap()).collect::<Vec<_>>())
+        };
+        assert_eq!(cancel(ALICE, &["A"]).await.unwrap_err().code(), Code::PermissionDenied);
+        let of_his_vo = cancel(Who::AliceAs("SiteManager"), &["A"]).await.unwrap();
+        assert!(matches!(&of_his_vo[0], Cancelled::Error(_)), "it is planned for all VOs: {of_his_vo:?}");
+        let cancelled = cancel(ADMIN, &["A", "B"]).await.unwrap();
+        let [Cancelled::Cancelled(of_a), Cancelled::Cancelled(of_b)] = cancelled.as_slice() else {
+            panic!("{cancelled:?}");
+        };
+        let planned = of_a.statuses[0].planned.clone().map(|planned| planned.status());
+        assert_eq!((planned, of_b.statuses.len()), (Some(BANNED), 0));
+        rss.clock.advance(Duration::seconds(90));
+        assert_eq!(rss.apply_due().await.begun, 0);
+        rss.deps.keeper.refresh().await;
+        let [kept] = rss.list(ADMIN, all()).await.unwrap().statuses.try_into().unwrap();
+        assert_eq!((kept.status_name.as_str(), kept.planned), ("Degraded", None));
     }
 
     async fn the_system_does_not_undo_what_a_person_has_set(db: TestDatabase) {

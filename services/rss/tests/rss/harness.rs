@@ -5,6 +5,7 @@ use std::sync::Arc;
 use chrono::{DateTime, TimeDelta, Utc};
 use diracx_client::{AnyChannel, in_process};
 use diracx_core::Clock;
+use diracx_db::DbUrl;
 use diracx_proto::{
     rss::v1::{
         self as pb, resource_status_service_client::ResourceStatusServiceClient,
@@ -40,8 +41,9 @@ pub(crate) struct Rss {
     pub(crate) client: ResourceStatusServiceClient<AnyChannel>,
     pub(crate) clock: Arc<MockClock>,
     pub(crate) deps: Deps,
-    issuer: TestIssuer,
-    _db: TestDatabase,
+    issuer: Arc<TestIssuer>,
+    url: Option<DbUrl>,
+    _db: Option<TestDatabase>,
 }
 
 impl Rss {
@@ -49,12 +51,28 @@ impl Rss {
         let url = db.url("ResourceStatusDB").await;
         store::migrate(&url).await.unwrap();
         let store = store::open(&url, 4).await.unwrap();
-        Self::over(store, db)
+        Self { url: Some(url), ..Self::over(store, db) }
+    }
+
+    /// Another process on the same database.
+    pub(crate) async fn another(&self) -> Self {
+        let url = self.url.clone().unwrap();
+        let store = store::open(&url, 4).await.unwrap();
+        Self { url: Some(url), ..Self::with(store, self.clock.clone(), self.issuer.clone()) }
+    }
+
+    /// The database behind the service's back.
+    pub(crate) fn url(&self) -> &DbUrl {
+        self.url.as_ref().unwrap()
     }
 
     pub(crate) fn over(store: Arc<dyn StatusStore>, db: TestDatabase) -> Self {
         let clock = Arc::new(MockClock::at("2026-11-23T10:00:00.25Z".parse().unwrap()));
-        let issuer = TestIssuer::new(clock.clone()).unwrap();
+        let issuer = Arc::new(TestIssuer::new(clock.clone()).unwrap());
+        Self { _db: Some(db), ..Self::with(store, clock, issuer) }
+    }
+
+    fn with(store: Arc<dyn StatusStore>, clock: Arc<MockClock>, issuer: Arc<TestIssuer>) -> Self {
         let deps = Deps::new(store, clock.clone());
         let stack = Stack {
             access: Arc::new(diracx_rss::access().unwrap()),
@@ -64,7 +82,7 @@ impl Rss {
             metrics: Metrics::default(),
         };
         let client = ResourceStatusServiceClient::new(in_process(diracx_rss::service(deps.clone(), &stack)));
-        Self { client, clock, deps, issuer, _db: db }
+        Self { client, clock, deps, issuer, url: None, _db: None }
     }
 
     pub(crate) fn later(&self, seconds: i64) -> DateTime<Utc> {

@@ -6,3 +6,4 @@ mod administer;
 mod harness;
 mod outage;
 mod read;
+mod together;

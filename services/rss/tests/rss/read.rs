@@ -120,6 +120,18 @@ on_both_backends! {
         assert!(tokio::time::timeout(PATIENCE, resumed.message()).await.unwrap().unwrap().is_none());
     }
 
+    async fn a_watch_ends_with_the_token(db: TestDatabase) {
+        let rss = Rss::start(db).await;
+        rss.set_one(ADMIN, update(site("A", ""), ACTIVE, "")).await.unwrap();
+        let element_type = pb::ElementType::Site.into();
+        let request = pb::WatchResourceStatusesRequest { element_type, ..Default::default() };
+        let request = rss.request(ALICE, request);
+        rss.clock.advance(chrono::Duration::minutes(20) - chrono::Duration::seconds(1));
+        let mut watch = rss.client.clone().watch_resource_statuses(request).await.unwrap().into_inner();
+        assert_eq!(watch.message().await.unwrap().unwrap().resources.len(), 1);
+        assert!(tokio::time::timeout(PATIENCE, watch.message()).await.expect("it ends").unwrap().is_none());
+    }
+
     async fn draining_is_told_from_its_time_on(db: TestDatabase) {
         let rss = Rss::start(db).await;
         rss.set_one(ADMIN, update(site("A", ""), ACTIVE, "")).await.unwrap();

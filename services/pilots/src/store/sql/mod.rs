@@ -9,6 +9,7 @@ use diracx_db::{DbResult, Deadline};
 use super::{Conn, Databases, Tx, dialect, search, summary};
 use crate::store::PilotStore;
 
+mod access_bar;
 mod holder;
 mod link;
 mod log_line;

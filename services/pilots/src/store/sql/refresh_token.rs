@@ -9,7 +9,7 @@ use diracx_core::PilotStamp;
 use diracx_db::{Bind, DbError, DbResult, UtcTime, statement::BulkDelete};
 use uuid::Uuid;
 
-use super::{Conn, secret::key};
+use super::{Conn, dialect, secret::key};
 use crate::store::{
     credential::{Holder, NewToken, Token, TokenState},
     own_schema::pilot_refresh_tokens::{self as tokens, dsl},
@@ -17,19 +17,20 @@ use crate::store::{
 
 /// Not used yet.
 const FRESH: &str = "FRESH";
-/// Used once: the next use is a theft.
+/// Used once, or overtaken.
 const USED: &str = "USED";
 /// Taken away.
 const REVOKED: &str = "REVOKED";
 /// How many keys one statement names.
 const KEYS: usize = 1_000;
 
-type Row = (String, String, String, UtcTime, String);
+type Row = (String, String, String, String, UtcTime, String, Option<UtcTime>);
 
-/// Keeps a token of a pilot.
+/// Keeps a token of a pilot; `parent` is the one that it came of.
 pub(super) async fn insert(
     conn: &mut Conn,
     new: &NewToken,
+    parent: Option<&str>,
     secret: Uuid,
     stamp: &PilotStamp,
     pilot: &Holder,
@@ -40,6 +41,8 @@ pub(super) async fn insert(
         tokens::pilot_stamp.eq(stamp.as_str().to_owned()),
         tokens::vo.eq(pilot.vo.clone()),
         tokens::grid_site.eq(pilot.grid_site.clone()),
+        tokens::destination_site.eq(pilot.destination_site.clone()),
+        tokens::hashed_parent.eq(parent.map(str::to_owned)),
         tokens::expiration_time.eq(UtcTime::from(new.expires)),
         tokens::state.eq(FRESH),
     );
@@ -47,24 +50,52 @@ pub(super) async fn insert(
     Ok(())
 }
 
-/// The token with this hash.
-pub(super) async fn find(conn: &mut Conn, hash: &str) -> DbResult<Option<Token>> {
-    let query = tokens::table.find(hash).select((
+/// The token with one of these hashes.
+pub(super) async fn find(conn: &mut Conn, hashes: &[String]) -> DbResult<Option<Token>> {
+    let query = tokens::table.filter(tokens::hashed_token.eq_any(hashes)).select((
+        tokens::hashed_token,
         tokens::secret_id,
         tokens::pilot_stamp,
         tokens::vo,
         tokens::expiration_time,
         tokens::state,
+        tokens::used_time,
     ));
     let row: Option<Row> = query.first(conn).await.optional()?;
-    let Some((secret, stamp, vo, expires, state)) = row else { return Ok(None) };
+    let Some((hash, secret, stamp, vo, expires, state, used)) = row else { return Ok(None) };
     let secret = Uuid::parse_str(&secret).map_err(|error| DbError::Inconsistency {
         table: "PilotRefreshTokens",
         column: "SecretID",
         row: hash.chars().take(8).collect(),
         problem: error.to_string(),
     })?;
-    Ok(Some(Token { secret, stamp, vo, expires: expires.utc(), state: read_state(&state) }))
+    let children = tokens::table
+        .filter(tokens::hashed_parent.eq(Some(hash.clone())))
+        .filter(tokens::state.eq(USED))
+        .select(tokens::hashed_token);
+    let gone_on: Option<String> = children.first(conn).await.optional()?;
+    Ok(Some(Token {
+        hash,
+        secret,
+        stamp,
+        vo,
+        expires: expires.utc(),
+        state: read_state(&state),
+        used: used.map(UtcTime::utc),
+        gone_on: gone_on.is_some(),
+    }))
+}
+
+/// Keeps others off a token and the one that it came of, until the end of the transaction: whoever uses one of several
+/// in the same place, or asks for another one, is alone. To be called first, so that what is read then is what they left.
+pub(super) async fn lock(conn: &mut Conn, hashes: &[String]) -> DbResult<()> {
+    let own = tokens::table.filter(tokens::hashed_token.eq_any(hashes)).select(tokens::hashed_parent);
+    let parent: Option<Option<String>> = dialect::locked!(own).first(conn).await.optional()?;
+    if let Some(parent) = parent.flatten() {
+        let parent = tokens::table.filter(tokens::hashed_token.eq(parent)).select(tokens::hashed_token);
+        let _: Option<String> = dialect::locked!(parent).first(conn).await.optional()?;
+    }
+    Ok(())
 }
 
 /// What is no state is none that is good.
@@ -76,10 +107,27 @@ fn read_state(text: &str) -> TokenState {
     }
 }
 
-/// Notes that a token was used; false if it was before.
-pub(super) async fn use_up(conn: &mut Conn, hash: &str) -> DbResult<bool> {
+/// Notes that a token was used, and that the others in its place are overtaken; false if it was used before.
+pub(super) async fn use_up(conn: &mut Conn, hash: &str, at: DateTime<Utc>) -> DbResult<bool> {
+    let parent: Option<Option<String>> =
+        tokens::table.find(hash).select(tokens::hashed_parent).first(conn).await.optional()?;
     let fresh = tokens::table.find(hash).filter(tokens::state.eq(FRESH));
-    Ok(diesel::update(fresh).set(tokens::state.eq(USED)).execute(conn).await? == 1)
+    let used = (tokens::state.eq(USED), tokens::used_time.eq(Some(UtcTime::from(at))));
+    if diesel::update(fresh).set(used).execute(conn).await? != 1 {
+        return Ok(false);
+    }
+    if let Some(parent) = parent.flatten() {
+        // by their key, so that no gap between the parents of others is locked
+        let others: Vec<String> = tokens::table
+            .filter(tokens::hashed_parent.eq(Some(parent)))
+            .filter(tokens::state.eq(FRESH))
+            .select(tokens::hashed_token)
+            .load(conn)
+            .await?;
+        let others = tokens::table.filter(tokens::hashed_token.eq_any(others));
+        diesel::update(others).set(tokens::state.eq(USED)).execute(conn).await?;
+    }
+    Ok(true)
 }
 
 /// Revokes what a pilot got for a secret.
@@ -91,29 +139,44 @@ pub(super) async fn revoke_family(conn: &mut Conn, secret: Uuid, stamp: &str) ->
     Ok(diesel::update(family).set(tokens::state.eq(REVOKED)).execute(conn).await?)
 }
 
-/// The secrets whose tokens went to pilots of these grid sites, and those pilots.
+/// The secrets whose tokens went to pilots of these grid sites or computing elements, and those pilots.
 pub(super) async fn at_sites(
     conn: &mut Conn,
-    sites: &BTreeSet<String>,
+    grid_sites: &BTreeSet<String>,
+    destination_sites: &BTreeSet<String>,
     vo: Option<&str>,
 ) -> DbResult<(BTreeSet<String>, BTreeSet<PilotStamp>)> {
-    let sites: Vec<&String> = sites.iter().collect();
+    let columns = (tokens::secret_id, tokens::pilot_stamp, tokens::vo);
+    let mut rows: Vec<(String, String, String)> = Vec::new();
+    for sites in grid_sites.iter().collect::<Vec<_>>().chunks(KEYS) {
+        let there = tokens::table.filter(tokens::grid_site.eq_any(sites.to_vec()));
+        rows.extend(there.select(columns).distinct().load(conn).await?);
+    }
+    for sites in destination_sites.iter().collect::<Vec<_>>().chunks(KEYS) {
+        let there = tokens::table.filter(tokens::destination_site.eq_any(sites.to_vec()));
+        rows.extend(there.select(columns).distinct().load(conn).await?);
+    }
     let (mut secrets, mut stamps) = (BTreeSet::new(), BTreeSet::new());
-    for sites in sites.chunks(KEYS) {
-        let rows: Vec<(String, String, String)> = tokens::table
-            .filter(tokens::grid_site.eq_any(sites.to_vec()))
-            .select((tokens::secret_id, tokens::pilot_stamp, tokens::vo))
+    for (secret, stamp, _) in rows.into_iter().filter(|(_, _, of)| vo.is_none_or(|vo| vo == of)) {
+        secrets.insert(secret);
+        stamps.extend(stamp.parse());
+    }
+    Ok((secrets, stamps))
+}
+
+/// The pilots that got something for these secrets.
+pub(super) async fn holders(conn: &mut Conn, secrets: &BTreeSet<String>) -> DbResult<BTreeSet<String>> {
+    let mut stamps = BTreeSet::new();
+    for secrets in secrets.iter().collect::<Vec<_>>().chunks(KEYS) {
+        let rows: Vec<String> = tokens::table
+            .filter(tokens::secret_id.eq_any(secrets.to_vec()))
+            .select(tokens::pilot_stamp)
             .distinct()
             .load(conn)
             .await?;
-        for (secret, stamp, of) in rows {
-            if vo.is_none_or(|vo| vo == of) {
-                secrets.insert(secret);
-                stamps.extend(stamp.parse());
-            }
-        }
+        stamps.extend(rows);
     }
-    Ok((secrets, stamps))
+    Ok(stamps)
 }
 
 /// Revokes what was got for secrets, or by pilots, of one VO or of any; tells how many could still have been used.

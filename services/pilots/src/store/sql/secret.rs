@@ -24,6 +24,8 @@ const KEYS: usize = 1_000;
 const STAMP: &str = "stamp";
 /// A secret is bound to a grid site.
 const SITE: &str = "site";
+/// A secret is bound to a computing element.
+const ELEMENT: &str = "ce";
 
 const COLUMNS: &[&str] =
     &["SecretID", "HashedSecret", "VO", "RemainingUses", "ExpirationTime", "Constraints", "CreatedBy"];
@@ -53,9 +55,11 @@ pub(super) async fn insert(conn: &mut Conn, secrets: &[NewSecret]) -> DbResult<(
         ]);
         let stamps = secret.constraints.pilot_stamps.iter().map(|stamp| (STAMP, stamp));
         let sites = secret.constraints.grid_sites.iter().map(|site| (SITE, site));
+        let elements = secret.constraints.destination_sites.iter().map(|element| (ELEMENT, element));
         bound.extend(
             stamps
                 .chain(sites)
+                .chain(elements)
                 .map(|(kind, to)| vec![kind.into(), to.as_str().into(), key(secret.id).into()]),
         );
     }
@@ -83,9 +87,9 @@ macro_rules! columns {
     };
 }
 
-/// The secret with this hash.
-pub(super) async fn find(conn: &mut Conn, hash: &str) -> DbResult<Option<Secret>> {
-    let query = pilot_secrets::table.filter(pilot_secrets::hashed_secret.eq(hash)).select(columns!());
+/// The secret with one of these hashes.
+pub(super) async fn find(conn: &mut Conn, hashes: &[String]) -> DbResult<Option<Secret>> {
+    let query = pilot_secrets::table.filter(pilot_secrets::hashed_secret.eq_any(hashes)).select(columns!());
     let row: Option<Row> = query.first(conn).await.optional()?;
     row.map(read).transpose()
 }
@@ -156,18 +160,20 @@ pub(super) async fn take_use(conn: &mut Conn, id: Uuid, left: i64) -> DbResult<b
     Ok(taken.execute(conn).await? == 1)
 }
 
-/// The secrets that are bound to these pilots or grid sites.
+/// The secrets that are bound to these pilots, grid sites or computing elements.
 pub(super) async fn bound_to(
     conn: &mut Conn,
     stamps: &BTreeSet<PilotStamp>,
     sites: &BTreeSet<String>,
+    elements: &BTreeSet<String>,
 ) -> DbResult<BTreeSet<String>> {
-    let stamps = stamps.iter().map(|stamp| (STAMP, stamp.as_str()));
-    let sites = sites.iter().map(|site| (SITE, site.as_str()));
+    let stamps: Vec<&str> = stamps.iter().map(PilotStamp::as_str).collect();
+    let sites: Vec<&str> = sites.iter().map(String::as_str).collect();
+    let elements: Vec<&str> = elements.iter().map(String::as_str).collect();
     let mut found = BTreeSet::new();
-    for (kind, names) in [(STAMP, stamps.collect::<Vec<_>>()), (SITE, sites.collect())] {
+    for (kind, names) in [(STAMP, stamps), (SITE, sites), (ELEMENT, elements)] {
         for names in names.chunks(KEYS) {
-            let names: Vec<&str> = names.iter().map(|(_, name)| *name).collect();
+            let names = names.to_vec();
             let ids: Vec<String> = pilot_secret_bindings::table
                 .filter(pilot_secret_bindings::kind.eq(kind))
                 .filter(pilot_secret_bindings::bound.eq_any(names))

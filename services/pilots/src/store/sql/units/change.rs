@@ -11,7 +11,7 @@ use diracx_core::{PilotStamp, PilotStatus};
 use diracx_db::Deadline;
 use futures::FutureExt;
 
-use super::{Store, Tx, pilot, stamp};
+use super::{Store, Tx, access_bar, pilot, stamp};
 use crate::{
     error::Result,
     logic::metadata::{self, Patches, PilotChange},
@@ -26,13 +26,23 @@ impl ChangeStore for Store {
         deadline: Deadline,
         patches: Patches,
         scope: PilotScope,
+        own: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<Vec<Result<()>>> {
         let given = Arc::new((patches, scope));
         self.0
             .write(deadline, move |tx| {
                 let given = Arc::clone(&given);
-                async move { patch(tx, &given.0, &given.1, now).await }.boxed()
+                async move {
+                    if let Some(issued) = own {
+                        let conn = tx.on(PILOT_AGENTS_DB).await?;
+                        for (stamp, _) in &given.0.pilots {
+                            access_bar::check(conn, stamp, issued).await?;
+                        }
+                    }
+                    patch(tx, &given.0, &given.1, now).await
+                }
+                .boxed()
             })
             .await
     }

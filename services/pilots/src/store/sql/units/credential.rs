@@ -1,6 +1,6 @@
 //! Secrets and refresh tokens are kept, used and taken away.
 //!
-//! Nothing is locked while it is looked at. A use is taken by comparing and changing in one statement; whoever finds
+//! Nothing is locked while it is looked at, but for refresh tokens that are used or repeated. A use is taken by comparing and changing in one statement; whoever finds
 //! it changed meanwhile is run again, and sees what the other did. What is revoked while a token is made is found by the
 //! next use of that token.
 
@@ -13,14 +13,14 @@ use diracx_db::{DbError, DbResult, Deadline};
 use futures::FutureExt;
 use uuid::Uuid;
 
-use super::{super::Conn, Store, Tx, holder, pilot, refresh_token, secret, stamp};
+use super::{super::Conn, Store, Tx, access_bar, holder, pilot, refresh_token, secret, stamp};
 use crate::{
     error::Result,
     logic::exchange,
     store::{
         credential::{
             CredentialStore, Holder, NewSecret, Redemption, Revocation, Revoked, Rotation, Secret, Shown,
-            ShownToken,
+            ShownToken, TokenState,
         },
         registration::NewPilot,
         schema::PILOT_AGENTS_DB,
@@ -59,11 +59,11 @@ impl CredentialStore for Store {
             .await
     }
 
-    async fn shown(&self, deadline: Deadline, hash: String, stamp: PilotStamp) -> Result<Shown> {
+    async fn shown(&self, deadline: Deadline, hashes: Vec<String>, stamp: PilotStamp) -> Result<Shown> {
         self.0
             .read(deadline, move |tx| {
-                let (hash, stamp) = (hash.clone(), stamp.clone());
-                async move { Ok(shown(tx.on(PILOT_AGENTS_DB).await?, &hash, &stamp).await?) }.boxed()
+                let (hashes, stamp) = (hashes.clone(), stamp.clone());
+                async move { Ok(shown(tx.on(PILOT_AGENTS_DB).await?, &hashes, &stamp).await?) }.boxed()
             })
             .await
     }
@@ -78,11 +78,16 @@ impl CredentialStore for Store {
             .await
     }
 
-    async fn shown_token(&self, deadline: Deadline, hash: String, stamp: PilotStamp) -> Result<ShownToken> {
+    async fn shown_token(
+        &self,
+        deadline: Deadline,
+        hashes: Vec<String>,
+        stamp: PilotStamp,
+    ) -> Result<ShownToken> {
         self.0
             .read(deadline, move |tx| {
-                let (hash, stamp) = (hash.clone(), stamp.clone());
-                async move { Ok(shown_token(tx.on(PILOT_AGENTS_DB).await?, &hash, &stamp).await?) }.boxed()
+                let (hashes, stamp) = (hashes.clone(), stamp.clone());
+                async move { Ok(shown_token(tx.on(PILOT_AGENTS_DB).await?, &hashes, &stamp).await?) }.boxed()
             })
             .await
     }
@@ -110,6 +115,7 @@ impl CredentialStore for Store {
                 async move {
                     let conn = tx.on(PILOT_AGENTS_DB).await?;
                     secret::bar(conn, &BTreeSet::from([stamp.clone()]), at).await?;
+                    access_bar::set(conn, std::iter::once(stamp.as_str()), at).await?;
                     Ok(refresh_token::revoke_family(conn, secret, stamp.as_str()).await?)
                 }
                 .boxed()
@@ -133,6 +139,7 @@ impl CredentialStore for Store {
                 async move {
                     let conn = tx.on(PILOT_AGENTS_DB).await?;
                     let tokens = refresh_token::clean(conn, now, limit).await?;
+                    access_bar::clean(conn, now, limit).await?;
                     Ok(tokens + secret::clean(conn, now, limit).await?)
                 }
                 .boxed()
@@ -143,8 +150,8 @@ impl CredentialStore for Store {
 
 /// Whoever has no secret learns nothing from how long it takes: the pilot is not even looked for. That costs most, since
 /// DIRAC's table has no index for stamps.
-async fn shown(conn: &mut Conn, hash: &str, stamp: &PilotStamp) -> DbResult<Shown> {
-    let Some(secret) = secret::find(conn, hash).await? else {
+async fn shown(conn: &mut Conn, hashes: &[String], stamp: &PilotStamp) -> DbResult<Shown> {
+    let Some(secret) = secret::find(conn, hashes).await? else {
         return Ok(Shown { secret: None, pilot: None, barred: None });
     };
     Ok(Shown {
@@ -154,8 +161,8 @@ async fn shown(conn: &mut Conn, hash: &str, stamp: &PilotStamp) -> DbResult<Show
     })
 }
 
-async fn shown_token(conn: &mut Conn, hash: &str, stamp: &PilotStamp) -> DbResult<ShownToken> {
-    let Some(token) = refresh_token::find(conn, hash).await?.filter(|token| token.stamp == stamp.as_str())
+async fn shown_token(conn: &mut Conn, hashes: &[String], stamp: &PilotStamp) -> DbResult<ShownToken> {
+    let Some(token) = refresh_token::find(conn, hashes).await?.filter(|token| token.stamp == stamp.as_str())
     else {
         return Ok(ShownToken { token: None, secret_revoked: false, pilot: None, barred: None });
     };
@@ -170,7 +177,7 @@ async fn shown_token(conn: &mut Conn, hash: &str, stamp: &PilotStamp) -> DbResul
 /// The stamp of a pilot that may be new is claimed before anything is looked at: what is seen then is what everybody
 /// before us has left, as in a registration.
 async fn redeem(tx: &mut Tx, redemption: &Redemption) -> Result<()> {
-    let Redemption { hash, stamp, registration, next, at } = redemption;
+    let Redemption { hashes, stamp, registration, next, at } = redemption;
     let conn = tx.on(PILOT_AGENTS_DB).await?;
     let of_stamp = BTreeSet::from([stamp]);
     if registration.is_some() {
@@ -182,7 +189,7 @@ async fn redeem(tx: &mut Tx, redemption: &Redemption) -> Result<()> {
         destination_site: new.destination_site.clone(),
         status: new.status.as_str().to_owned(),
     });
-    let admitted = exchange::by_secret(shown(conn, hash, stamp).await?, stamp, itself.as_ref(), *at)?;
+    let admitted = exchange::by_secret(shown(conn, hashes, stamp).await?, stamp, itself.as_ref(), *at)?;
     if let Some(left) = admitted.secret.uses
         && !secret::take_use(conn, admitted.secret.id, left).await?
     {
@@ -195,17 +202,19 @@ async fn redeem(tx: &mut Tx, redemption: &Redemption) -> Result<()> {
         let ids = pilot::insert(conn, &[&new], *at).await?;
         stamp::note(conn, std::iter::once(stamp).zip(ids)).await?;
     }
-    Ok(refresh_token::insert(conn, next, admitted.secret.id, stamp, &admitted.pilot).await?)
+    Ok(refresh_token::insert(conn, next, None, admitted.secret.id, stamp, &admitted.pilot).await?)
 }
 
+/// A pilot that lost the answer, or calls twice at once, gets another token beside the first one.
 async fn rotate(tx: &mut Tx, rotation: &Rotation) -> Result<()> {
-    let Rotation { hash, stamp, next, at } = rotation;
+    let Rotation { hashes, stamp, next, at } = rotation;
     let conn = tx.on(PILOT_AGENTS_DB).await?;
-    let (token, pilot) = exchange::by_token(shown_token(conn, hash, stamp).await?, stamp, *at)?;
-    if !refresh_token::use_up(conn, hash).await? {
+    refresh_token::lock(conn, hashes).await?;
+    let (token, pilot) = exchange::by_token(shown_token(conn, hashes, stamp).await?, stamp, *at)?;
+    if token.state == TokenState::Fresh && !refresh_token::use_up(conn, &token.hash, *at).await? {
         return Err(DbError::Conflict("a refresh token was used by somebody else".to_owned()).into());
     }
-    Ok(refresh_token::insert(conn, next, token.secret, stamp, &pilot).await?)
+    Ok(refresh_token::insert(conn, next, Some(&token.hash), token.secret, stamp, &pilot).await?)
 }
 
 /// Pilots are barred first, and secrets revoked before what was got with them: whoever gets a token meanwhile cannot go
@@ -213,6 +222,7 @@ async fn rotate(tx: &mut Tx, rotation: &Rotation) -> Result<()> {
 pub(super) async fn revoke(conn: &mut Conn, revocation: &Revocation, at: DateTime<Utc>) -> DbResult<Revoked> {
     let vo = revocation.vo.as_deref();
     let sites: BTreeSet<String> = revocation.grid_sites.iter().cloned().collect();
+    let elements: BTreeSet<String> = revocation.destination_sites.iter().cloned().collect();
     let named: BTreeSet<PilotStamp> = revocation.stamps.iter().cloned().collect();
     let foreign: BTreeSet<PilotStamp> = holder::vos(conn, &named)
         .await?
@@ -222,15 +232,19 @@ pub(super) async fn revoke(conn: &mut Conn, revocation: &Revocation, at: DateTim
         .collect();
     let mut stamps: BTreeSet<PilotStamp> = named.difference(&foreign).cloned().collect();
     let mut secrets: BTreeSet<String> = revocation.secrets.iter().copied().map(secret::key).collect();
-    if !sites.is_empty() {
-        let (used_there, were_there) = refresh_token::at_sites(conn, &sites, vo).await?;
+    if !sites.is_empty() || !elements.is_empty() {
+        let (used_there, were_there) = refresh_token::at_sites(conn, &sites, &elements, vo).await?;
         secrets.extend(used_there);
         stamps.extend(were_there);
-        stamps.extend(holder::alive_at(conn, &sites, vo).await?);
+        stamps.extend(holder::alive_at(conn, &sites, &elements, vo).await?);
     }
-    secrets.extend(secret::bound_to(conn, &stamps, &sites).await?);
+    secrets.extend(secret::bound_to(conn, &stamps, &sites, &elements).await?);
     secret::bar(conn, &stamps, at).await?;
     let (revoked, secrets) = secret::revoke(conn, &secrets, vo, at).await?;
+    // who got something for a secret that was taken away may come with another one, but its access tokens are no good
+    let mut holders = refresh_token::holders(conn, &secrets).await?;
+    holders.extend(stamps.iter().map(ToString::to_string));
+    access_bar::set(conn, holders.iter().map(String::as_str), at).await?;
     let tokens = refresh_token::revoke(conn, &secrets, &stamps, vo, at).await?;
     Ok(Revoked { secrets: revoked, tokens })
 }

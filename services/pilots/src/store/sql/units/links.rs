@@ -26,7 +26,7 @@ impl LinkStore for Store {
         pilot: PilotStamp,
         jobs: Vec<JobId>,
         scope: PilotScope,
-        start: DateTime<Utc>,
+        start: Option<DateTime<Utc>>,
         now: DateTime<Utc>,
     ) -> Result<()> {
         let given = Arc::new((pilot, jobs, scope));
@@ -42,7 +42,7 @@ impl LinkStore for Store {
                     let known = pilot::lock(conn, &ids).await?;
                     let pilot = known.into_iter().find(|pilot| scope.has(&pilot.vo));
                     let pilot = pilot.ok_or_else(|| Error::PilotNotFound(stamp.clone()))?;
-                    link::insert(conn, pilot.id, jobs, start).await?;
+                    link::insert(conn, pilot.id, jobs, start, now).await?;
                     Ok(pilot::touch(conn, [(pilot.id, now)].into_iter()).await?)
                 }
                 .boxed()

@@ -8,7 +8,7 @@ use diracx_core::{PilotStamp, PilotStatus};
 use diracx_db::Deadline;
 use futures::FutureExt;
 
-use super::{Store, Tx, holder, log_line};
+use super::{Store, Tx, access_bar, holder, log_line};
 use crate::{
     error::{Error, Result},
     policy::PilotScope,
@@ -66,6 +66,7 @@ impl LogStore for Store {
 
 async fn append(tx: &mut Tx, addition: &Addition) -> Result<i64> {
     let conn = tx.on(PILOT_AGENTS_DB).await?;
+    access_bar::check(conn, &addition.stamp, addition.issued).await?;
     let found = holder::find(conn, &addition.stamp).await?.filter(|(_, found)| found.vo == addition.vo);
     let (pilot, _) = found.ok_or_else(|| Error::PilotNotFound(addition.stamp.clone()))?;
     let (next, size) = log_line::lock(conn, pilot).await?;

@@ -1,7 +1,8 @@
 //! The units of work: a file for each part of the contract of the store.
 
 use super::{
-    Store, Tx, holder, link, log_line, pilot, refresh_token, request, search, secret, stamp, summary,
+    Store, Tx, access_bar, holder, link, log_line, pilot, refresh_token, request, search, secret, stamp,
+    summary,
 };
 
 mod change;

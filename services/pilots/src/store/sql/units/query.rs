@@ -14,7 +14,7 @@ use diracx_db::{
 };
 use futures::FutureExt;
 
-use super::{Store, link, pilot, search, stamp, summary};
+use super::{Store, access_bar, link, pilot, search, stamp, summary};
 use crate::{
     error::Result,
     store::{
@@ -74,6 +74,24 @@ impl QueryStore for Store {
                 async move {
                     let known = pilot::known(tx.on(PILOT_AGENTS_DB).await?, &ids).await?;
                     Ok(known.into_iter().map(|pilot| (pilot.id, pilot)).collect())
+                }
+                .boxed()
+            })
+            .await
+    }
+
+    async fn access_bars(
+        &self,
+        deadline: Deadline,
+        stamps: Vec<PilotStamp>,
+    ) -> Result<BTreeMap<PilotStamp, DateTime<Utc>>> {
+        let stamps = Arc::new(stamps);
+        self.0
+            .read(deadline, move |tx| {
+                let stamps = Arc::clone(&stamps);
+                async move {
+                    let stamps: BTreeSet<&PilotStamp> = stamps.iter().collect();
+                    Ok(access_bar::of(tx.on(PILOT_AGENTS_DB).await?, &stamps).await?)
                 }
                 .boxed()
             })

@@ -1,0 +1,17 @@
+//! What the process is told at its start.
+#![allow(clippy::panic, reason = "a test fails by panicking")]
+
+use diracx_pilots::settings::Args;
+use diracx_server::settings::{Environment, Failure, parse_settings_from};
+
+#[test]
+fn where_there_are_to_be_no_pilots_the_process_says_that_it_has_nothing_to_serve() {
+    let arguments = ["diracx-pilots", "--pilots-enabled=false"];
+    let Err(Failure::Problems(problems)) =
+        parse_settings_from::<Args>(arguments, &Environment::default(), Vec::new())
+    else {
+        panic!("it starts");
+    };
+    let said = "DIRACX_SERVICE_PILOTS_ENABLED: is false, and this process serves nothing but pilots";
+    assert!(problems.all().iter().any(|problem| problem == said), "{problems:?}");
+}
