@@ -100,6 +100,9 @@ fn explain_status(status: &Status) -> (u8, String) {
         return (UNREACHABLE, format!("error: {unreachable}: {causes}\n{hint}"));
     }
     let refusal = Refusal::of(status);
+    if refusal.is(Reason::TokenMissing) {
+        return (NOT_LOGGED_IN, "error: you are not logged in\nLog in with: dirac login [VO]".to_owned());
+    }
     let mut message = format!("error: {}", sentence(status, &refusal));
     let (code, hint) = next_step(status, &refusal);
     if !hint.is_empty() {
@@ -129,9 +132,6 @@ fn next_step(status: &Status, refusal: &Refusal) -> (u8, String) {
         let needed = refusal.variables.get("minimum").map_or("a newer one", String::as_str);
         return (REFUSED, format!("This is dirac {VERSION}; the server wants {needed}. Please upgrade."));
     }
-    if refusal.is(Reason::TokenMissing) {
-        return (NOT_LOGGED_IN, "You are not logged in. Log in with: dirac login [VO]".to_owned());
-    }
     if [Reason::InvalidGrant, Reason::LoginExpired, Reason::LoginDenied]
         .into_iter()
         .any(|reason| refusal.is(reason))
@@ -141,8 +141,8 @@ fn next_step(status: &Status, refusal: &Refusal) -> (u8, String) {
     match status.code() {
         Code::Unauthenticated => (NOT_LOGGED_IN, again.to_owned()),
         Code::PermissionDenied => {
-            let hint =
-                "See what you may do with: dirac whoami. Another group: dirac login [VO] --group GROUP";
+            let hint = "It may be somebody else's, or not exist. See who you are with: dirac whoami\n\
+                        To act in another group: dirac login [VO] --group GROUP";
             (REFUSED, hint.to_owned())
         }
         Code::DeadlineExceeded => (UNREACHABLE, "The server takes too long. Try again later.".to_owned()),

@@ -1,4 +1,4 @@
-//! Somebody typed a command that there is not: which ones there are.
+//! Somebody typed a command that there is not, or none: which ones there are.
 
 use std::ffi::OsString;
 
@@ -6,9 +6,9 @@ use clap::{Command, CommandFactory as _, error::ErrorKind};
 
 use crate::arguments::Dirac;
 
-/// The commands that could stand where the unknown one does, a line each; nothing if something else is wrong.
+/// The commands that could stand where the unknown or missing one does, a line each; nothing if something else is wrong.
 pub(crate) fn choices(error: &clap::Error, arguments: impl IntoIterator<Item = OsString>) -> String {
-    if error.kind() != ErrorKind::InvalidSubcommand {
+    if !matches!(error.kind(), ErrorKind::InvalidSubcommand | ErrorKind::MissingSubcommand) {
         return String::new();
     }
     let root = Dirac::command();
@@ -45,6 +45,8 @@ mod tests {
         }
         let of_jobs = said("dirac --output json jobs xyzzy");
         assert!(of_jobs.contains("\n  submit ") && !of_jobs.contains("login"), "{of_jobs}");
+        // without any option clap shows the whole help
+        assert_eq!(said("dirac jobs --output json"), said("dirac jobs xyzzy"));
     }
 
     #[test]

@@ -58,13 +58,18 @@ pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
 }
 
+/// Whether there is room for a line per row. Without a terminal there always is.
+pub(crate) fn fits(columns: &[impl AsRef<str>], width: Option<u16>) -> bool {
+    let headers: usize = columns.iter().map(|column| column.as_ref().chars().count() + 3).sum();
+    #[expect(clippy::cast_precision_loss, reason = "a width has few digits")]
+    let fits = width.is_none_or(|width| headers as f64 <= f64::from(width) * WIDE);
+    fits
+}
+
 /// The rows as people like them; `width` is that of the terminal, if there is one.
 pub(crate) fn draw(table: &Table, width: Option<u16>) -> String {
-    let headers: usize = table.columns.iter().map(|column| column.chars().count() + 3).sum();
-    #[expect(clippy::cast_precision_loss, reason = "a width has few digits")]
-    let wide = width.is_some_and(|width| headers as f64 > f64::from(width) * WIDE);
     let mut drawing = drawing(width);
-    if wide {
+    if !fits(&table.columns, width) {
         drawing.load_style(presets::UTF8_BORDERS_ONLY).set_header(["Parameter", "Value"]);
         for (i, row) in table.rows.iter().enumerate() {
             if i > 0 {

@@ -7,7 +7,7 @@ use crate::{arguments::Global, failure::Failure, job_numbers, outcomes, status_r
 
 /// Delete jobs that have ended or have not begun
 ///
-/// Their records are removed later. Ends with 1 if one of them could not be deleted.
+/// Their records are removed later. Exits with 1 if one of them could not be deleted.
 #[derive(Debug, Args)]
 pub(crate) struct DeleteArguments {
     /// Job numbers; - reads them from the standard input, as they are or as other commands print them

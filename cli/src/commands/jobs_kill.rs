@@ -21,8 +21,8 @@ const HAD_ENDED: &str = "had ended";
 
 /// Stop jobs
 ///
-/// Whoever runs a job is told with its next heartbeat. Jobs that have ended already are left as they are. Ends with 1 if
-/// one of the others could not be stopped.
+/// Whoever runs a job is told with its next heartbeat. Jobs that have ended already are left as they are. Exits with 1
+/// if one of the others could not be stopped.
 #[derive(Debug, Args)]
 pub(crate) struct KillArguments {
     /// Job numbers; - reads them from the standard input, as they are or as other commands print them

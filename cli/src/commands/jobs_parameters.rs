@@ -20,7 +20,7 @@ const BATCH: usize = 10_000;
 
 /// Show what pilots and people noted about jobs
 ///
-/// Ends with 1 if one of them is not there.
+/// Exits with 1 if one of them does not exist.
 #[derive(Debug, Args)]
 pub(crate) struct ParametersArguments {
     /// Job numbers; - reads them from the standard input, as they are or as other commands print them

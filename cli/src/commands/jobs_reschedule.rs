@@ -15,7 +15,7 @@ use crate::{
 
 /// Send jobs back to the beginning
 ///
-/// A job that was sent back as often as its VO allows becomes Failed. Ends with 1 if one of them could not be
+/// A job that was sent back as often as its VO allows becomes Failed. Exits with 1 if one of them could not be
 /// rescheduled.
 #[derive(Debug, Args)]
 pub(crate) struct RescheduleArguments {

@@ -26,6 +26,9 @@ const DEFAULT_PARAMETERS: [&str; 9] = [
     "LastUpdateTime",
 ];
 
+/// What is left out, in this order, until a job fits into a line of the terminal.
+const LEFT_OUT_FIRST: [&str; 4] = ["JobGroup", "Owner", "ApplicationStatus", "MinorStatus"];
+
 const CONDITION: &str = r#"What must hold: 'NAME OPERATOR VALUE'; may be repeated, and then all must.
 
 Operators are eq, neq, gt, lt, like, not like, regex; and in, not in with a JSON list.
@@ -33,8 +36,15 @@ Operators are eq, neq, gt, lt, like, not like, regex; and in, not in with a JSON
   --condition 'SubmissionTime gt 2026-11'
   --condition 'PilotStamp eq 4d4f1c2e'      (the jobs of a pilot)"#;
 
+const EXAMPLES: &str = "\
+Examples:
+  dirac jobs search --sort LastUpdateTime:desc
+  dirac jobs search --condition 'Site eq LCG.One.ch' --parameter JobID --parameter Status --all-jobs
+  dirac jobs search --condition 'Status eq Failed' | dirac jobs reschedule -";
+
 /// Find jobs
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct SearchArguments {
     /// A column to show instead of the usual ones; may be repeated
     #[arg(long = "parameter", value_name = "NAME")]
@@ -57,11 +67,11 @@ pub(crate) struct SearchArguments {
     no_all: bool,
 
     /// Which page to show
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
     page: u32,
 
     /// How many jobs are on a page
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, value_name = "COUNT", default_value_t = 10, value_parser = clap::value_parser!(u16).range(1..=10_000))]
     per_page: u16,
 
     /// Show all jobs that are found, as they come, instead of a page
@@ -71,13 +81,11 @@ pub(crate) struct SearchArguments {
 
 /// Shows what is found.
 pub(crate) async fn run(global: &Global, arguments: SearchArguments) -> Result<(), Failure> {
+    let width = if global.format() == Format::Table { table::terminal_width() } else { None };
+    let parameters = parameters(arguments.all, arguments.parameters, width);
     if arguments.all_jobs {
-        let search = Search {
-            parameters: parameters(arguments.all, arguments.parameters),
-            filters: arguments.conditions,
-            sort: arguments.sort,
-            ..Search::default()
-        };
+        let search =
+            Search { parameters, filters: arguments.conditions, sort: arguments.sort, ..Search::default() };
         return all_jobs::run(global, search).await;
     }
     let skip = (u64::from(arguments.page) - 1) * u64::from(arguments.per_page);
@@ -85,13 +93,8 @@ pub(crate) async fn run(global: &Global, arguments: SearchArguments) -> Result<(
         page_size: i32::from(arguments.per_page),
         skip: i64::try_from(skip).unwrap_or(i64::MAX),
         include_total: true,
-        ..Search {
-            parameters: parameters(arguments.all, arguments.parameters),
-            filters: arguments.conditions,
-            sort: arguments.sort,
-            ..Search::default()
-        }
-        .into()
+        ..Search { parameters, filters: arguments.conditions, sort: arguments.sort, ..Search::default() }
+            .into()
     };
     let answer = diracx_client::jobs(global.connect()?).search_jobs(request).await?.into_inner();
     let found = table::of_answer(answer.table, answer.total_size)?;
@@ -99,18 +102,29 @@ pub(crate) async fn run(global: &Global, arguments: SearchArguments) -> Result<(
         return print_json(&table::json(&found));
     }
     if !found.rows.is_empty() {
-        print(&table::draw(&found, table::terminal_width()))?;
+        print(&table::draw(&found, width))?;
     }
     tell(&caption(&found, skip));
     Ok(())
 }
 
-fn parameters(all: bool, chosen: Vec<String>) -> Vec<String> {
+fn parameters(all: bool, chosen: Vec<String>, width: Option<u16>) -> Vec<String> {
     match (all, chosen.is_empty()) {
         (true, _) => Vec::new(),
-        (false, true) => DEFAULT_PARAMETERS.map(str::to_owned).to_vec(),
+        (false, true) => usual(width).into_iter().map(str::to_owned).collect(),
         (false, false) => chosen,
     }
+}
+
+/// The usual columns, or as many of them as a terminal of this width has room for.
+fn usual(width: Option<u16>) -> Vec<&'static str> {
+    let mut columns = DEFAULT_PARAMETERS.to_vec();
+    for name in LEFT_OUT_FIRST {
+        if !table::fits(&columns, width) {
+            columns.retain(|column| *column != name);
+        }
+    }
+    columns
 }
 
 /// What part of everything is shown.
@@ -148,8 +162,14 @@ mod tests {
 
     #[test]
     fn all_columns_win_over_chosen_ones() {
-        assert_eq!(parameters(true, vec!["JobID".into()]), Vec::<String>::new());
-        assert_eq!(parameters(false, vec!["JobID".into()]), ["JobID"]);
-        assert_eq!(parameters(false, vec![]).len(), DEFAULT_PARAMETERS.len());
+        assert_eq!(parameters(true, vec!["JobID".into()], Some(80)), Vec::<String>::new());
+        assert_eq!(parameters(false, vec!["JobID".into()], Some(80)), ["JobID"]);
+        assert_eq!(parameters(false, vec![], None), DEFAULT_PARAMETERS);
+    }
+
+    #[test]
+    fn a_job_is_a_line_in_a_terminal_of_the_usual_width() {
+        assert_eq!(usual(Some(80)), ["JobID", "Status", "Site", "JobName", "LastUpdateTime"]);
+        assert_eq!(usual(Some(200)), DEFAULT_PARAMETERS);
     }
 }

@@ -23,7 +23,7 @@ const BATCH: i32 = 10_000;
 
 /// Show the status of jobs
 ///
-/// Ends with 1 if one of them is not there, or not yours to see.
+/// Exits with 1 if one of them does not exist, or is not yours to see.
 #[derive(Debug, Args)]
 pub(crate) struct StatusArguments {
     /// Job numbers; - reads them from the standard input, as they are or as other commands print them

@@ -37,21 +37,28 @@ const PATIENCE: Duration = Duration::from_secs(86_400);
 /// How often a submission is repeated when the connection breaks.
 const ATTEMPTS: u32 = 3;
 
+const EXAMPLES: &str = "\
+Examples:
+  dirac jobs submit hello.jdl
+  dirac jobs submit --input words.txt count-words.jdl
+  echo 'Executable = \"/bin/hostname\";' | dirac jobs submit --count 100 -";
+
 /// Submit the jobs that JDL files describe
 ///
-/// All jobs are made, or none; but of more than 20 descriptions, or of one with many parameters, jobs are made in
-/// batches. One file with parameters makes many jobs.
+/// All jobs are made, or none. More than 20 are made in batches: if a batch cannot be made, the ones before it stay. A file
+/// with parameters makes many jobs.
 #[derive(Debug, Args)]
+#[command(after_help = EXAMPLES)]
 pub(crate) struct SubmitArguments {
     /// Files with a job description each; - is the standard input
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Submit each description so many times
+    /// How often to submit each description
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     count: u32,
 
-    /// Go on with a submission that failed: the name it was given then
+    /// Go on with a submission that broke off: the name that was printed then
     #[arg(long, value_name = "ID")]
     request_id: Option<String>,
 

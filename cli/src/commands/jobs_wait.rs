@@ -26,16 +26,16 @@ const BATCH: usize = 10_000;
 
 /// Wait until jobs have ended, and show how
 ///
-/// Ends with 0 if all of them are Done; with 5 if some have Failed, or were Killed, Deleted or removed, or are left
-/// Completed; with 6 if the time is over first; with 1 if one of them is not there, or not yours to see. Goes on waiting
-/// when the server is away for a while.
+/// Exits with 0 if all of them are Done; with 5 if some Failed, were Killed, Deleted or removed, or stay Completed; with
+/// 6 if the time is over first; with 1 if one of them does not exist, or is not yours to see. Keeps waiting while the
+/// server is away.
 #[derive(Debug, Args)]
 pub(crate) struct WaitArguments {
     /// Job numbers; - reads them from the standard input, as they are or as other commands print them
     #[arg(required = true, value_name = "ID")]
     ids: Vec<String>,
 
-    /// How long to wait at the most, such as 90s, 10m or 2h [default: as long as it takes]
+    /// How long to wait at most, such as 90s, 10m or 2h [default: as long as it takes]
     #[arg(long, value_name = "TIME", value_parser = span)]
     timeout: Option<Duration>,
 }

@@ -25,7 +25,7 @@ Operators are eq and neq; in and not in with a JSON list; for JobID also gt and 
 /// Print what happens to jobs, as it happens
 ///
 /// Begins with the present state if the jobs are named; without jobs and conditions it prints the changes of all jobs
-/// that you may see. Goes on where it was when the server is away for a while. Ctrl-C ends it, with 130.
+/// that you may see. When the server was away, it goes on where it stopped. Ctrl-C ends it, with exit code 130.
 #[derive(Debug, Args)]
 pub(crate) struct WatchArguments {
     /// Job numbers; - reads them from the standard input, as they are or as other commands print them

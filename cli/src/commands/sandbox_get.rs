@@ -16,10 +16,10 @@ use crate::{
 
 /// Fetch the files that a job wrote, and unpack them
 ///
-/// Files that are there already stay as they are, and are an error.
+/// A file that is there already is not overwritten: the command fails.
 #[derive(Debug, Args)]
 pub(crate) struct GetArguments {
-    /// Number of the job
+    /// Number of a job
     #[arg(value_name = "JOB")]
     job: i64,
 
