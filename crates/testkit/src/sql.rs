@@ -52,13 +52,13 @@ pub async fn execute(db: &DbUrl, statements: &str) {
 }
 
 /// Another client of a MariaDB.
-pub(crate) async fn connection(db: &DbUrl) -> AsyncMysqlConnection {
+pub async fn connection(db: &DbUrl) -> AsyncMysqlConnection {
     let DbUrl::MySql(url) = db else { panic!("another database") };
     AsyncMysqlConnection::establish(url).await.unwrap()
 }
 
 /// Returns once a statement about this table of a MariaDB waits for somebody's lock.
-pub(crate) async fn waits_for_lock(db: &DbUrl, table: &str) {
+pub async fn waits_for_lock(db: &DbUrl, table: &str) {
     let waiting = format!("trx_state = 'LOCK WAIT' AND trx_query LIKE '%{table}%'");
     let waits = async {
         while count(db, "information_schema.INNODB_TRX", &waiting).await == 0 {

@@ -168,7 +168,7 @@ impl JobDescription {
 
     /// What it takes of the bytes of its call.
     pub(super) fn bytes(&self) -> usize {
-        self.original_jdl.len() + OPTION_BYTES * self.manifest.options()
+        self.original_jdl.len() + OPTION_BYTES * self.parts.manifest.options()
     }
 
     /// The files and sandboxes that the job reads, as they are named. What is no list of names is none.
@@ -370,6 +370,7 @@ mod tests {
             software_dist_module: String::new(),
             os_compatibility: BTreeMap::new(),
             max_jobs: 10,
+            max_bytes: 1 << 20,
         }
     }
 
