@@ -84,7 +84,7 @@ fn broken_tables(text: &str) -> Vec<String> {
         let is_ruler = |cells: &[String]| {
             cells.iter().all(|cell| cell.contains('-') && cell.trim_matches(['-', ':']).is_empty())
         };
-        if !table.get(1).is_some_and(|(_, cells)| is_ruler(cells)) {
+        if table.get(1).is_none_or(|(_, cells)| !is_ruler(cells)) {
             broken.push(format!("line {first}: rows without the head of a table"));
         }
         for (number, cells) in table.iter().filter(|(_, cells)| cells.len() != head.len()) {
@@ -111,13 +111,11 @@ fn every_test_and_file_that_the_compatibility_document_names_is_there() {
     let mut last_is_test = false;
     for line in document.lines() {
         let last = cells(line).pop().unwrap_or_default();
-        match line.starts_with('|') {
-            false => last_is_test = false,
-            true if last == "test" => last_is_test = true,
-            true if last_is_test => missing.extend(
-                quoted(&last).filter(|word| !functions.contains(*word) && !is_path(word)).map(str::to_owned),
-            ),
-            true => {}
+        if last_is_test && line.starts_with('|') {
+            let others = quoted(&last).filter(|word| !functions.contains(*word) && !is_path(word));
+            missing.extend(others.map(str::to_owned));
+        } else {
+            last_is_test = line.starts_with('|') && last == "test";
         }
     }
     assert!(missing.is_empty(), "named in docs/compatibility.md, and not there: {missing:#?}");

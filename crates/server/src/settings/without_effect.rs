@@ -16,7 +16,7 @@ const WITHOUT_EFFECT: [(&str, &str); 5] = [
     ),
 ];
 
-/// The parts of DiracX that cannot be switched off by a variable, since each is a process of its own.
+/// The parts of DiracX that cannot be switched off.
 const ALWAYS_ON: [&str; 4] = ["AUTH", "CONFIG", "HEALTH", "JOBS"];
 
 /// What is set in this environment and does nothing: a sentence for each.
@@ -27,7 +27,7 @@ pub fn settings_without_effect(environment: &Environment) -> Vec<String> {
     let switched_off = ALWAYS_ON.iter().filter_map(|service| {
         let name = format!("DIRACX_SERVICE_{service}_ENABLED");
         let off = environment.get(&name).is_some_and(|value| boolean(value) == Ok(false));
-        off.then(|| format!("{name} is false and has no effect: each service is a process of its own"))
+        off.then(|| format!("{name} is false and has no effect: this part cannot be switched off"))
     });
     listed.chain(switched_off).collect()
 }
