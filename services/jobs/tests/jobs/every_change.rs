@@ -11,7 +11,7 @@ use diracx_core::{
 };
 use diracx_db::DbUrl;
 use diracx_proto::jobs::v1 as pb;
-use diracx_testkit::{TestDatabase, on_both_backends};
+use diracx_testkit::on_both_backends;
 use futures::future::join_all;
 use proptest::{
     prelude::any,
