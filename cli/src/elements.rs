@@ -109,7 +109,7 @@ pub(crate) fn draw(table: &Table) -> String {
         }
     };
     let kept: Vec<usize> = (0..table.columns.len()).filter(says_something).collect();
-    let row = |row: &Vec<Cell>| kept.iter().filter_map(|i| row.get(*i).cloned()).collect();
+    let row = |row: &Vec<Cell>| kept.iter().filter_map(|i| row.get(*i).cloned()).collect::<Vec<Cell>>();
     let shown = Table {
         columns: kept.iter().map(|i| table.columns[*i].clone()).collect(),
         rows: table.rows.iter().map(row).collect(),

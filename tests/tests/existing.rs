@@ -129,7 +129,7 @@ impl Installation {
         let all =
             stamps("service_admin", json!({"sort": [{"parameter": "PilotID", "direction": "asc"}]})).await;
         let old: &[&str] = if made_by == "dirac" { &["zero"] } else { &[] };
-        assert_eq!(all, [&["one", "twice", "twice", "ONE"], old].concat());
+        assert_eq!(all, [&["one", "twice", "twice", "ONE"][..], old].concat());
         let of_job = json!({"search": [{"parameter": "JobID", "operator": "eq", "value": "101"}]});
         assert_eq!(stamps("normal_user", of_job).await, ["one"]);
         let of_pilot = json!({"search": [{"parameter": "PilotStamp", "operator": "eq", "value": "one"}]});

@@ -43,7 +43,7 @@ const fn get(path: &'static str) -> Ask {
     Ask { who: "normal_user", method: "GET", path, target: path, body: None, status: 200 }
 }
 
-const fn with_method(method: &'static str, path: &'static str) -> Ask {
+fn with_method(method: &'static str, path: &'static str) -> Ask {
     Ask { method, ..get(path) }
 }
 
