@@ -90,6 +90,9 @@ impl Gradual {
         let config = reader.end(config)?;
         vos.extend(config.registry.iter().map(|(name, vo)| (name.clone(), Some(json(vo)))));
         let count = vos.len();
+        frame.make_room(
+            vos.iter().map(|(name, text)| name.len() + text.as_ref().map_or(0, String::len)).sum(),
+        );
         let document = frame.fill(vos.into_iter().filter_map(|(name, text)| Some((name, text?))));
         document.map(|document| Served { document, vos: count }).ok_or(GradualError::TooLarge { most })
     }
@@ -143,6 +146,13 @@ impl Frame {
         if let Some((operations, text)) = self.last.take() {
             self.entry(vo, &text);
             self.last = Some((operations, text));
+        }
+    }
+
+    /// At once for VOs of so many bytes: a text that grows is in memory twice whenever it moves.
+    fn make_room(&mut self, vos: usize) {
+        if vos <= self.most {
+            self.text.reserve_exact(vos + vos / 64 + self.tail.len() + Self::GAPS.len());
         }
     }
 
