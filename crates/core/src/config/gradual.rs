@@ -38,16 +38,18 @@ pub enum GradualError {
 pub struct Gradual {
     reader: Reader,
     /// `None` where something is wrong, which the reader has noted.
-    vos: IndexMap<String, Option<String>>,
+    vos: IndexMap<String, Option<Box<str>>>,
     /// The bytes of all VOs so far.
     bytes: usize,
     most: usize,
+    /// Where each VO is written first, so that what is kept of it is no larger than it is.
+    scratch: Vec<u8>,
 }
 
 impl Gradual {
     /// For a document of at most so many bytes, as it is served.
     pub fn new(most: usize) -> Self {
-        Self { reader: Reader::default(), vos: IndexMap::new(), bytes: 0, most }
+        Self { reader: Reader::default(), vos: IndexMap::new(), bytes: 0, most, scratch: Vec::new() }
     }
 
     /// The VOs begin; what came before counts no more.
@@ -62,16 +64,24 @@ impl Gradual {
         }
         let (name, vo) =
             self.reader.at(Step::Name(REGISTRY), |reader| reader.entry::<RegistryVo>(name, value));
-        let text = vo.map(|vo| json(&vo));
-        self.bytes += text.as_ref().map_or(0, String::len);
+        let text = vo.map(|vo| self.write(&vo));
+        self.bytes += text.as_ref().map_or(0, |text| text.len());
         // What is too much is checked, and not kept.
-        let text = if self.bytes > self.most { text.map(|_| String::new()) } else { text };
+        let text = if self.bytes > self.most { text.map(|_| Box::default()) } else { text };
         self.vos.insert(name, text);
+    }
+
+    fn write(&mut self, vo: &RegistryVo) -> Box<str> {
+        self.scratch.clear();
+        match serde_json::to_writer(&mut self.scratch, vo) {
+            Ok(()) => String::from_utf8_lossy(&self.scratch).into(),
+            Err(_) => super::unreachable_json().into(),
+        }
     }
 
     /// The rest of the document.
     pub fn finish(self, mut rest: Value) -> Result<Served, GradualError> {
-        let Self { mut reader, mut vos, bytes, most } = self;
+        let Self { mut reader, mut vos, bytes, most, .. } = self;
         let operations = operations::take(&mut rest);
         if let Some(Value::Object(merged)) = rest.get_mut(REGISTRY) {
             // What a VO is merged with counts only where there is no such VO.
@@ -88,8 +98,11 @@ impl Gradual {
             frame.operations(&vo, operations)
         });
         let config = reader.end(config)?;
-        vos.extend(config.registry.iter().map(|(name, vo)| (name.clone(), Some(json(vo)))));
+        vos.extend(config.registry.iter().map(|(name, vo)| (name.clone(), Some(json(vo).into()))));
         let count = vos.len();
+        frame.make_room(
+            vos.iter().map(|(name, text)| name.len() + text.as_ref().map_or(0, |text| text.len())).sum(),
+        );
         let document = frame.fill(vos.into_iter().filter_map(|(name, text)| Some((name, text?))));
         document.map(|document| Served { document, vos: count }).ok_or(GradualError::TooLarge { most })
     }
@@ -146,8 +159,15 @@ impl Frame {
         }
     }
 
+    /// At once for VOs of so many bytes: a text that grows is in memory twice whenever it moves.
+    fn make_room(&mut self, vos: usize) {
+        if vos <= self.most {
+            self.text.reserve_exact(vos + vos / 64 + self.tail.len() + Self::GAPS.len());
+        }
+    }
+
     /// The whole document; `None` if it is too much.
-    fn fill(mut self, vos: impl Iterator<Item = (String, String)>) -> Option<String> {
+    fn fill(mut self, vos: impl Iterator<Item = (String, Box<str>)>) -> Option<String> {
         self.close();
         self.text.push_str(r#","Registry":{"#);
         for (name, text) in vos {
