@@ -84,8 +84,9 @@ async fn work<W: Worker>(mut worker: W, window: Window) -> Done {
             return Done { failed: Some(format!("{error:#}")), ..done };
         }
         let now = Instant::now();
-        done.answered += window.part(before, now);
-        if before >= window.start {
+        let part = window.part(before, now);
+        if part > 0.0 {
+            done.answered += part;
             done.latencies.add(now - before);
         }
         if now >= window.end {
@@ -130,6 +131,22 @@ mod tests {
     async fn requests_before_the_beginning_do_not_count() {
         let run = run(vec![Counting { left: 5 }], Duration::from_millis(20), || ()).await.unwrap();
         assert_eq!((run.summary.answered, run.summary.p99), (0.0, Duration::ZERO));
+    }
+
+    struct Slow;
+
+    impl Worker for Slow {
+        async fn once(&mut self) -> Result<()> {
+            tokio::time::sleep(WARM_UP * 2).await;
+            Ok(())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_that_takes_longer_than_the_run_has_its_part_and_its_duration() {
+        let summary = run(vec![Slow], WARM_UP / 3, || ()).await.unwrap().summary;
+        assert!(summary.answered > 0.05 && summary.answered < 0.2, "{summary:?}");
+        assert!(summary.p50 >= WARM_UP * 2, "{summary:?}");
     }
 
     #[test]
