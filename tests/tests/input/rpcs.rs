@@ -30,7 +30,7 @@ const COMPONENT: &str = "a component";
 const LASTING: [&str; 4] = ["WatchJobs", "WatchConfig", "WatchResourceStatuses", "ReadPilotLog"];
 
 /// After how much silence such an rpc has answered.
-const SILENCE: Duration = Duration::from_millis(200);
+const SILENCE: Duration = Duration::from_millis(50);
 
 /// Who asks, by token; `rounds` times each, divided by this.
 const CALLERS: [(&str, u64); 6] =

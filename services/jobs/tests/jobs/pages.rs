@@ -177,7 +177,9 @@ on_both_backends! {
         assert_eq!(second.total_size, Some(17), "the total is that of the whole search");
         assert_eq!(ids(second), [6, 8, 9, 10, 11]);
         // Rows are passed over from there.
-        assert_eq!(ids(page(token, 3).await), [10, 11, 12, 13, 14]);
+        assert_eq!(ids(page(token.clone(), 3).await), [10, 11, 12, 13, 14]);
+        let last = page(token, 12).await;
+        assert_eq!((last.total_size, ids(last)), (Some(17), vec![19, 20]));
     }
 
     async fn a_token_belongs_to_its_search(db: TestDatabase) {

@@ -4,7 +4,10 @@ use diracx_core::search::{Direction, Filter, ScalarOperator, SearchValue, Sort, 
 use diracx_proto::jobs::v1 as pb;
 use diracx_testkit::on_both_backends;
 
-use crate::harness::{HELLO, Jobs, reason, rows};
+use crate::{
+    harness::{HELLO, Jobs, reason, rows},
+    sql::execute,
+};
 
 fn jdl(name: &str, site: &str, priority: i64) -> String {
     format!(
@@ -51,10 +54,12 @@ on_both_backends! {
         check(scalar("JobID", Eq, text("1 OR 1=1")), &[]).await;
         check(scalar("JobID", Neq, text("many")), &[0, 1, 2, 3, 4]).await;
         check(scalar("VerifiedFlag", Eq, text("True")), &[0, 1, 2, 3, 4]).await;
+        check(scalar("VerifiedFlag", Eq, SearchValue::Int(1)), &[0, 1, 2, 3, 4]).await;
         check(scalar("AccountedFlag", Neq, SearchValue::Int(0)), &[]).await;
         check(scalar("SubmissionTime", Eq, text("2026-11-23")), &[0, 1, 2, 3, 4]).await;
         check(scalar("SubmissionTime", Eq, text("2026-11-23 10:00:00")), &[0, 1, 2, 3, 4]).await;
         check(scalar("SubmissionTime", Gt, text("2026-11-22")), &[0, 1, 2, 3, 4]).await;
+        check(scalar("SubmissionTime", Gt, text("2026-11-23")), &[]).await;
         check(scalar("SubmissionTime", Lt, text("2026")), &[]).await;
         check(scalar("SubmissionTime", Neq, text("2026-11")), &[]).await;
         check(scalar("StartExecTime", Neq, text("2026-11")), &[]).await;
@@ -65,6 +70,15 @@ on_both_backends! {
         };
         check(vector(VectorOperator::In, &["alpha", "delta"]), &[0, 3]).await;
         check(vector(VectorOperator::NotIn, &["alpha", "delta"]), &[1, 2, 4]).await;
+        let times = |operator, day: &str| Filter::Vector {
+            parameter: "SubmissionTime".into(),
+            operator,
+            values: vec![text(day), text("2026-11-21")],
+        };
+        check(times(VectorOperator::In, "2026-11-23"), &[0, 1, 2, 3, 4]).await;
+        check(times(VectorOperator::In, "2026-11-22"), &[]).await;
+        check(times(VectorOperator::NotIn, "2026-11-23"), &[]).await;
+        check(times(VectorOperator::NotIn, "2026-11-22"), &[0, 1, 2, 3, 4]).await;
         check(vector(VectorOperator::In, &[]), &[]).await;
         check(vector(VectorOperator::NotIn, &[]), &[0, 1, 2, 3, 4]).await;
     }
@@ -248,6 +262,21 @@ on_both_backends! {
             .await
             .unwrap();
         assert_eq!(distinct.total_size, Some(3));
+        // Of the rows that are returned as one, the first in the order counts.
+        for (direction, expected) in [
+            (Direction::Ascending, ["LCG.One.ch", "LCG.Two.fr", "ANY"]),
+            (Direction::Descending, ["LCG.Two.fr", "ANY", "LCG.One.ch"]),
+        ] {
+            let found = jobs
+                .search("alice", |request| {
+                    request.read_mask = vec!["Site".into()];
+                    request.distinct = true;
+                    request.sort = vec![Sort { parameter: "UserPriority".into(), direction }.into()];
+                })
+                .await
+                .unwrap();
+            assert_eq!(rows(found).concat(), expected, "{direction:?}");
+        }
         assert_eq!(rows(distinct), [["ANY"], ["LCG.One.ch"], ["LCG.Two.fr"]]);
     }
 
@@ -276,6 +305,10 @@ on_both_backends! {
         assert_eq!(jobs.summarise("bob", &["VO"]).await.unwrap(), [["alpha", "1"]]);
         assert_eq!(reason(jobs.finds("petra", vec![]).await), "FORBIDDEN");
         assert_eq!(reason(jobs.summarise("petra", &["VO"]).await), "FORBIDDEN");
+        // Somebody of the same name in another VO is somebody else.
+        execute(&jobs.databases.job_db, "UPDATE Jobs SET Owner = 'dave' WHERE VO = 'alpha'").await;
+        assert_eq!(jobs.finds("dave", vec![]).await.unwrap(), dave);
+        execute(&jobs.databases.job_db, "UPDATE Jobs SET Owner = 'alice' WHERE VO = 'alpha'").await;
         // Reading is for owners.
         assert_eq!(reason(jobs.descriptions("bob", &alice).await), "FORBIDDEN");
         assert_eq!(reason(jobs.histories("dave", &alice).await), "FORBIDDEN");

@@ -182,7 +182,7 @@ async fn some_histories(conn: &mut Conn, jobs: &[JobId]) -> Result<BTreeMap<JobI
             logging_info::status_time,
             logging_info::seq_num,
         ))
-        .limit(MOST_RECORDS as i64 + 1)
+        .limit(i64::try_from(MOST_RECORDS).unwrap_or(i64::MAX).saturating_add(1))
         .load(conn)
         .await
         .map_err(DbError::from)?;
