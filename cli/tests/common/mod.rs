@@ -141,6 +141,8 @@ impl ConfigService for Server {
                 .to_owned(),
             last_error_time: at(1_577_836_803),
             followed_revision: "master".to_owned(),
+            stale: false,
+            kept: false,
         }))
     }
 }

@@ -32,7 +32,7 @@ pub(crate) struct Bench<'a> {
     pub(crate) server: Server,
     diracx: Option<Uvicorn>,
     database: Option<u32>,
-    user: Scene,
+    pub(crate) user: Scene,
     administrator: Scene,
 }
 

@@ -2,7 +2,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fmt::Write as _,
     sync::Arc,
 };
 
@@ -342,11 +341,11 @@ impl Client {
         let mut problem = format!("{method} {path}: ");
         match sent {
             Ok(Answer { status, text, .. }) if !expected.contains(&status) => {
-                drop(write!(problem, "{status} {text}"))
+                problem.push_str(&format!("{status} {text}"));
             }
             Ok(answer) if answer.text.is_empty() => return Some(Value::Null),
             Ok(answer) => return answer.json(),
-            Err(error) => drop(write!(problem, "{error:#}")),
+            Err(error) => problem.push_str(&format!("{error:#}")),
         }
         told.refusals.push(problem);
         None

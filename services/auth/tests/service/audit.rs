@@ -1,5 +1,7 @@
 //! What administrators find out afterwards, and what nobody finds in a log.
 
+use std::sync::Arc;
+
 use diracx_auth::ComponentKeys;
 use diracx_proto::auth::v1 as pb;
 use diracx_server::token::KeyKind;
