@@ -74,6 +74,8 @@ fn how_fresh_the_configuration_is_can_be_seen() {
             "last_error": "default.yml of commit abd: line 3, column 1: Tasks: is not a known key here",
             "last_error_time": "2020-01-01T00:00:03Z",
             "followed_revision": "master",
+            "stale": false,
+            "kept": false,
         })
     );
     let (code, table, _) = person.types(&["config", "status", "--output", "table"], "");

@@ -55,7 +55,7 @@ on_every_mesh! {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_token_used_at_two_replicas_at_once_is_good_for_one_of_them_and_then_for_nobody() {
+async fn a_token_used_at_two_replicas_at_once_is_good_for_one_of_them_and_then_for_nobody_on_mariadb() {
     let mut mesh = Mesh::start(Form::Standalone, Store::MariaDb).await.expect("a mesh");
     let bases = [mesh.base.clone(), mesh.replica().await.expect("a replica")];
     for round in 0..ROUNDS {

@@ -92,7 +92,7 @@ fn what_somebody_else_has_changed_is_not_lost() {
 fn a_repository_is_made_where_nothing_is() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("a/cs");
-    assert_eq!(commits::create(path.to_str().unwrap()).unwrap(), path);
+    assert_eq!(commits::create(path.to_str().unwrap()).unwrap(), path.join("default.yml"));
     let made = Repository::at(&path);
     assert_eq!(made.git(&["log", "--format=%s"]), "Initial commit");
     assert_eq!(made.git(&["status", "--porcelain", "--branch"]), "## master");

@@ -27,7 +27,8 @@ pub struct JobDescription {
     /// Whether it is one of a parametric series.
     pub parametric: bool,
     parts: Parts,
-    /// The job with the longest number there is, if the number stands in one place only: most jobs are printed once.
+    /// The job with the longest number there is, if it is short and the number stands in one place only: most jobs are
+    /// printed once.
     printed: Option<Printed>,
 }
 
@@ -214,14 +215,17 @@ impl Printed {
     }
 }
 
+/// Longer texts are not kept beside what they are made of: many of them would fill the memory.
+const LONGEST_KEPT: usize = 16 * 1024;
+
 /// The option that holds the job's number.
 const JOB_ID: &str = "JobID";
 
 impl Parts {
-    /// The job with this number; nothing if the number stands in other places than its option.
+    /// The job with this number; nothing if it is long, or the number stands in other places than its option.
     fn print(&self, id: JobId) -> Result<Option<Printed>, Located> {
         let (job, number) = self.finish(id)?;
-        Ok(number.map(|number| Printed { job, number }))
+        Ok(number.filter(|_| job.jdl.len() <= LONGEST_KEPT).map(|number| Printed { job, number }))
     }
 
     /// The job with its number, and where in the text that stands if it is in one place only.

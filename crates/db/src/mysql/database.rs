@@ -9,21 +9,22 @@ use std::{
     time::Duration,
 };
 
-use diesel_async::{AnsiTransactionManager, SimpleAsyncConnection, TransactionManager};
+use diesel::{ConnectionError, connection::TransactionManagerStatus};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnection, AsyncMysqlConnection, SimpleAsyncConnection, TransactionManager,
+    pooled_connection::{AsyncDieselConnectionManager, ManagerConfig, RecyclingMethod, bb8::Pool},
+};
 use futures::{FutureExt, future::BoxFuture};
 use tokio::time::{sleep, timeout};
 use tracing::Instrument;
 
-use super::{
-    Conn,
-    pool::{Lent, Pool, Server},
-    running::Running,
-};
+use super::{Conn, running::Running};
 use crate::{
     error::{DbError, DbResult, UnitError},
     unit::{DbIndex, Deadline},
 };
 
+type Pooled = diesel_async::pooled_connection::bb8::PooledConnection<'static, AsyncMysqlConnection>;
 
 /// How often a unit is run again because its connection was dead: after a restart of the server
 /// every idle connection of the pool is.
@@ -34,6 +35,9 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// How a unit that writes begins where it is to see what others commit meanwhile.
 const BEGIN_READ_COMMITTED: &str = "SET TRANSACTION ISOLATION LEVEL READ COMMITTED; BEGIN";
+
+/// How long making or getting a connection may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a unit past its deadline may take to roll back.
 const GRACE: Duration = Duration::from_secs(5);
@@ -46,39 +50,32 @@ pub struct Databases {
 
 struct Shared {
     names: Vec<&'static str>,
-    /// For each [`DbIndex`] where it is.
-    places: Vec<Place>,
-    pools: Vec<Pool>,
+    /// For each [`DbIndex`] its pool: names with one URL share a pool, and one transaction.
+    pool_of: Vec<usize>,
+    pools: Vec<Pool<AsyncMysqlConnection>>,
     read_committed: AtomicBool,
-}
-
-/// Where a database is: databases on one server share its connections, and one transaction.
-struct Place {
-    pool: usize,
-    schema: String,
 }
 
 impl Databases {
     /// Prepares the pools, in the order of the databases' [`DbIndex`]. Nothing is connected yet, so a server
     /// that is down does not keep us from starting.
     pub async fn open(databases: &[(&'static str, String)], connections: u32) -> DbResult<Self> {
-        let mut servers: Vec<Server> = Vec::new();
+        let mut urls: Vec<&str> = Vec::new();
         let mut pools = Vec::new();
-        let mut places = Vec::new();
+        let mut pool_of = Vec::new();
         for (name, url) in databases {
-            let (server, schema) = Server::of(url);
-            let pool = if let Some(pool) = servers.iter().position(|known| *known == server) {
-                pool
+            let index = if let Some(index) = urls.iter().position(|known| known == url) {
+                index
             } else {
-                pools.push(server.pool(name, connections).await?);
-                servers.push(server);
+                urls.push(url);
+                pools.push(pool(name, url, connections).await?);
                 pools.len() - 1
             };
-            places.push(Place { pool, schema });
+            pool_of.push(index);
         }
         let names = databases.iter().map(|(name, _)| *name).collect();
         let read_committed = AtomicBool::new(false);
-        Ok(Self { shared: Arc::new(Shared { names, places, pools, read_committed }) })
+        Ok(Self { shared: Arc::new(Shared { names, pool_of, pools, read_committed }) })
     }
 
     /// From now on units that write see in each statement what is committed by then, and lock the rows that they find
@@ -161,6 +158,26 @@ impl Databases {
     }
 }
 
+async fn pool(name: &'static str, url: &str, connections: u32) -> DbResult<Pool<AsyncMysqlConnection>> {
+    let mut config = ManagerConfig::default();
+    // A round trip per use is too much: dead connections show themselves, and units are run again.
+    config.recycling_method = RecyclingMethod::Fast;
+    // The pool itself waits for ever, and an attempt takes the place of a connection.
+    config.custom_setup = Box::new(|url| {
+        let connected = timeout(CONNECT_TIMEOUT, AsyncMysqlConnection::establish(url));
+        let silent = || ConnectionError::BadConnection("the server is silent".to_owned());
+        connected.map(move |done| done.unwrap_or_else(|_| Err(silent()))).boxed()
+    });
+    let manager = AsyncDieselConnectionManager::<AsyncMysqlConnection>::new_with_config(url, config);
+    Pool::builder()
+        .max_size(connections.max(1))
+        .min_idle(Some(0))
+        .connection_timeout(CONNECT_TIMEOUT)
+        .build(manager)
+        .await
+        .map_err(|e| DbError::Unavailable { database: name, detail: e.to_string().into() })
+}
+
 async fn repeat<T, E, F>(
     shared: &Arc<Shared>,
     writes: bool,
@@ -231,7 +248,7 @@ struct CommitError {
 pub struct Tx {
     shared: Arc<Shared>,
     writes: bool,
-    conns: Vec<Option<Lent>>,
+    conns: Vec<Option<Pooled>>,
     running: Arc<Running>,
     deadline: Deadline,
     /// Whether every connection that was asked for was got.
@@ -241,40 +258,37 @@ pub struct Tx {
 impl Tx {
     /// The connection to a database, inside the transaction.
     pub async fn on(&mut self, database: DbIndex) -> DbResult<&mut Conn> {
-        let shared = Arc::clone(&self.shared);
-        let Place { pool, schema } = &shared.places[database];
-        let name = shared.names[database];
+        let index = self.shared.pool_of[database];
+        let name = self.shared.names[database];
         if self.running.is_stopped() {
             return Err(DbError::DeadlineExceeded);
         }
-        if self.conns[*pool].is_none() {
+        if self.conns[index].is_none() {
             if self.deadline.has_passed() {
                 return Err(DbError::DeadlineExceeded);
             }
-            let mut lent = self.lent(*pool).await.map_err(|error| error.of(name))?;
-            self.running.takes(lent.conn.cancel_token());
+            let mut conn = self.lent(index).await.map_err(|error| error.of(name))?;
+            self.running.takes(conn.cancel_token());
             let begun = if !self.writes {
                 Ok(())
             } else if self.shared.read_committed.load(Ordering::Relaxed) {
-                AnsiTransactionManager::begin_transaction_sql(&mut lent.conn, BEGIN_READ_COMMITTED).await
+                AnsiTransactionManager::begin_transaction_sql(&mut *conn, BEGIN_READ_COMMITTED).await
             } else {
-                AnsiTransactionManager::begin_transaction(&mut lent.conn).await
+                AnsiTransactionManager::begin_transaction(&mut *conn).await
             };
             if let Err(error) = begun {
                 // the pool must not lend it again: whoever comes next would be told the same
-                lent.forsake();
+                forsake(&mut conn);
                 return Err(DbError::from(error).of(name));
             }
-            self.conns[*pool] = Some(lent);
+            self.conns[index] = Some(conn);
         }
-        let lent = self.conns[*pool].as_mut().ok_or(DbError::Panicked)?;
-        lent.turn_to(schema).await.map_err(|error| DbError::from(error).of(name))?;
-        Ok(&mut lent.conn)
+        self.conns[index].as_deref_mut().ok_or(DbError::Panicked)
     }
 
     /// A connection of a pool. Where some are lent there is one again in time, so only the caller's deadline ends the
     /// wait; where there are none and none can be made, the database is away.
-    async fn lent(&mut self, pool: usize) -> DbResult<Lent> {
+    async fn lent(&mut self, pool: usize) -> DbResult<Pooled> {
         loop {
             let pool = &self.shared.pools[pool];
             let error = match pool.get_owned().await {
@@ -295,7 +309,7 @@ impl Tx {
     }
 
     fn name_of(&self, pool: usize) -> &'static str {
-        let database = self.shared.places.iter().position(|place| place.pool == pool).unwrap_or(0);
+        let database = self.shared.pool_of.iter().position(|p| *p == pool).unwrap_or(0);
         self.shared.names[database]
     }
 
@@ -307,9 +321,9 @@ impl Tx {
         }
         for index in (0..self.conns.len()).rev() {
             let database = self.name_of(index);
-            let Some(lent) = self.conns[index].as_mut() else { continue };
+            let Some(conn) = self.conns[index].as_deref_mut() else { continue };
             if self.writes {
-                AnsiTransactionManager::commit_transaction(&mut lent.conn)
+                AnsiTransactionManager::commit_transaction(conn)
                     .await
                     .map_err(|e| CommitError { error: DbError::from(e), database })?;
             }
@@ -325,8 +339,8 @@ impl Tx {
             return self.give_up();
         }
         for place in &mut self.conns {
-            if let Some(lent) = place.as_mut().filter(|_| self.writes) {
-                let _ = AnsiTransactionManager::rollback_transaction(&mut lent.conn).await;
+            if let Some(conn) = place.as_deref_mut().filter(|_| self.writes) {
+                let _ = AnsiTransactionManager::rollback_transaction(conn).await;
             }
             *place = None;
         }
@@ -334,8 +348,13 @@ impl Tx {
 
     /// Has the pool close the connections that are left, instead of lending them again.
     fn give_up(&mut self) {
-        self.conns.drain(..).flatten().for_each(|mut lent| lent.forsake());
+        self.conns.drain(..).flatten().for_each(|mut conn| forsake(&mut conn));
     }
+}
+
+/// Has the pool close the connection once it gets it back.
+fn forsake(conn: &mut AsyncMysqlConnection) {
+    *AnsiTransactionManager::transaction_manager_status_mut(conn) = TransactionManagerStatus::InError;
 }
 
 impl Drop for Tx {

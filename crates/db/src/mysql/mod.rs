@@ -1,7 +1,6 @@
 //! The MySQL and MariaDB backend.
 
 mod database;
-mod pool;
 mod running;
 
 pub use database::{Databases, Tx};

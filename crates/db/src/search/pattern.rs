@@ -144,13 +144,13 @@ mod tests {
             ("a**", "a**"),
             ("a*+", "a*+"),
             ("^*", "^*"),
-            ("a{,3}", "a{,3}"),
             ("a{1001}", "a{1001}"),
             (r"\<a", r"\<"),
             (r"\b{start}", r"\b{start}"),
         ] {
             assert_eq!(part(pattern), expected, "{pattern}");
         }
+        assert!(matches!(check("a{,3}"), Err(SearchError::InvalidRegex(_))));
     }
 
     #[test]

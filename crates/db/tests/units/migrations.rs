@@ -24,7 +24,7 @@ struct Number {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_migrates_what_another_process_is_migrating() {
+async fn nobody_migrates_what_another_process_is_migrating_on_mariadb() {
     let place = TestDatabase::mariadb();
     let url = place.url("TestDB").await;
     let DbUrl::MySql(address) = &url else { panic!("not MySQL") };
@@ -41,7 +41,7 @@ async fn nobody_migrates_what_another_process_is_migrating() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn processes_that_start_at_once_migrate_one_after_the_other() {
+async fn processes_that_start_at_once_migrate_one_after_the_other_on_mariadb() {
     for place in [TestDatabase::sqlite(), TestDatabase::mariadb()] {
         let url = place.url("TestDB").await;
         let all = futures::future::join_all((0..4).map(|_| migrate(&url, MIGRATIONS))).await;

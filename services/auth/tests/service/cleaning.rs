@@ -165,7 +165,7 @@ async fn a_new_table_is_divided_by_months_and_kept_a_year_ahead_on_mariadb() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_cleans_while_another_process_works_on_the_partitions_is_told_to_come_back() {
+async fn whoever_cleans_while_another_process_works_on_the_partitions_is_told_to_come_back_on_mariadb() {
     let world = World::on(TestDatabase::mariadb()).await;
     let mut other = connect(&world.url).await;
     other.batch_execute("DO GET_LOCK(CONCAT('diracx-partitions-', DATABASE()), 0)").await.unwrap();

@@ -382,7 +382,7 @@ async fn a_new_job_has_no_sandbox_of_one_that_a_crash_undid() {
 
 /// Somebody assigns the sandbox to another job while its only job lets it go.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_sandbox_that_is_assigned_while_its_last_job_lets_it_go_stays_assigned() {
+async fn a_sandbox_that_is_assigned_while_its_last_job_lets_it_go_stays_assigned_on_mariadb() {
     let jobs = Jobs::start(TestDatabase::mariadb()).await;
     let pfn = jobs.uploads("alice", b"wanted").await;
     let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];

@@ -158,7 +158,7 @@ on_both_backends! {
 
 /// DIRAC and DiracX lock nothing before they number a record of theirs.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_record_that_somebody_else_writes_at_the_same_time_costs_nobody_an_update() {
+async fn a_record_that_somebody_else_writes_at_the_same_time_costs_nobody_an_update_on_mariadb() {
     let jobs = Jobs::start(TestDatabase::mariadb()).await;
     let job = jobs.submit("alice", &[HELLO]).await.unwrap()[0];
     let logging = &jobs.databases.job_logging_db;

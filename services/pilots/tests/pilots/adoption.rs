@@ -190,12 +190,12 @@ async fn with_old_rows(tables: &str, without_vo: &str) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_rows_of_dirac_are_read() {
+async fn old_rows_of_dirac_are_read_on_mariadb() {
     with_old_rows(OF_DIRAC, WITHOUT_VO).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn old_rows_of_diracx_are_read() {
+async fn old_rows_of_diracx_are_read_on_mariadb() {
     with_old_rows(OF_DIRACX, "").await;
 }
 

@@ -72,19 +72,17 @@ pub(super) async fn plan(tx: &mut Tx, updates: &StatusUpdates, now: DateTime<Utc
 /// that are not to be matched any more leave their task queues, and everything is recorded.
 pub(super) async fn write(tx: &mut Tx, changes: &Changes, config: &Config, now: DateTime<Utc>) -> Result<()> {
     let plans = &changes.plans;
-    // The databases in turn, beginning with the one that was read last: to go back and forth between them costs time.
-    job_logging::append(tx.on(JOB_LOGGING_DB).await?, plans, &changes.marks).await?;
+    job::update_statuses(tx.on(JOB_DB).await?, plans).await?;
+    let killed: Vec<JobId> = plans.iter().filter(|(_, plan)| plan.kill).map(|(id, _)| *id).collect();
+    job_command::kill(tx.on(JOB_DB).await?, &killed, now).await?;
+    let moved: Vec<JobId> =
+        plans.iter().filter(|(_, plan)| plan.change.status.is_some()).map(|(id, _)| *id).collect();
+    job_event::changed(tx.on(JOB_DB).await?, &moved, now).await?;
     let leaving: Vec<JobId> = plans.iter().filter(|(_, plan)| plan.leaves_queue).map(|(id, _)| *id).collect();
     // A database that is asked for takes part in the transaction, and costs a commit.
     if !leaving.is_empty() {
         task_queue::leave(tx.on(TASK_QUEUE_DB).await?, &leaving, config).await?;
     }
-    let conn = tx.on(JOB_DB).await?;
-    job::update_statuses(conn, plans).await?;
-    let killed: Vec<JobId> = plans.iter().filter(|(_, plan)| plan.kill).map(|(id, _)| *id).collect();
-    job_command::kill(conn, &killed, now).await?;
-    let moved: Vec<JobId> =
-        plans.iter().filter(|(_, plan)| plan.change.status.is_some()).map(|(id, _)| *id).collect();
-    job_event::changed(conn, &moved, now).await?;
+    job_logging::append(tx.on(JOB_LOGGING_DB).await?, plans, &changes.marks).await?;
     Ok(())
 }
