@@ -252,7 +252,13 @@ impl PilotsService for OneForAll {
         &self,
         request: Request<pb::GetJobPilotsRequest>,
     ) -> Result<Response<pb::GetJobPilotsResponse>, Status> {
-        let runner = pb::JobPilot { pilot_stamp: STAMP.to_owned(), vo: "alpha".to_owned(), start_time: None, ended: false, barred_time: None };
+        let runner = pb::JobPilot {
+            pilot_stamp: STAMP.to_owned(),
+            vo: "alpha".to_owned(),
+            start_time: None,
+            ended: false,
+            barred_time: None,
+        };
         let of = |job_id| pb::JobPilots { job_id, pilots: vec![runner.clone()] };
         let jobs = request.into_inner().job_ids.into_iter().map(of).collect();
         Ok(Response::new(pb::GetJobPilotsResponse { jobs }))

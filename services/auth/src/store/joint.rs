@@ -13,7 +13,10 @@ use futures::FutureExt;
 use uuid::Uuid;
 
 use super::{
-    super::{NewRefreshToken, Rotation, deadline, rows::CREATED, rows::REVOKED, schema::refresh_tokens::dsl as token},
+    super::{
+        NewRefreshToken, Rotation, deadline, rows::CREATED, rows::REVOKED,
+        schema::refresh_tokens::dsl as token,
+    },
     backend::{Conn, Databases},
     refresh_token::{self, DB, key},
 };

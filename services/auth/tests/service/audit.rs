@@ -47,14 +47,17 @@ async fn who_came_and_who_was_refused_is_written_down_and_no_secret_is() {
     let text = log.text();
     assert!(text.contains("lhcb:sub-alice") && text.contains(&jti), "{text}");
     assert!(text.contains("token.count=1"), "alice had one session when she was robbed: {text}");
-    must_not_hold(&log, &[
-        &first.access_token,
-        &first.refresh_token,
-        &second.access_token,
-        &second.refresh_token,
-        &login.device_code,
-        &login.user_code,
-    ]);
+    must_not_hold(
+        &log,
+        &[
+            &first.access_token,
+            &first.refresh_token,
+            &second.access_token,
+            &second.refresh_token,
+            &login.device_code,
+            &login.user_code,
+        ],
+    );
     must_not_hold(&log, &world.idp.secrets());
 }
 

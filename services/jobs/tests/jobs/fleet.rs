@@ -24,7 +24,13 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// From now on this pilot runs the job.
     pub(crate) fn gives(&self, job: i64, vo: &str, stamp: &str) {
-        let pilot = JobPilot { pilot_stamp: stamp.to_owned(), vo: vo.to_owned(), start_time: None, ended: false, barred_time: None };
+        let pilot = JobPilot {
+            pilot_stamp: stamp.to_owned(),
+            vo: vo.to_owned(),
+            start_time: None,
+            ended: false,
+            barred_time: None,
+        };
         self.jobs.lock().unwrap().get_or_insert_default().entry(job).or_default().push(pilot);
     }
 
