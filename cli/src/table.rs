@@ -69,7 +69,12 @@ pub(crate) fn fits(columns: &[impl AsRef<str>], width: Option<u16>) -> bool {
 /// The rows as people like them; `width` is that of the terminal, if there is one.
 pub(crate) fn draw(table: &Table, width: Option<u16>) -> String {
     let mut drawing = drawing(width);
-    if !fits(&table.columns, width) {
+    if fits(&table.columns, width) {
+        drawing.set_header(&table.columns);
+        for row in &table.rows {
+            drawing.add_row(row.iter().map(text_cell));
+        }
+    } else {
         drawing.load_style(presets::UTF8_BORDERS_ONLY).set_header(["Parameter", "Value"]);
         for (i, row) in table.rows.iter().enumerate() {
             if i > 0 {
@@ -78,11 +83,6 @@ pub(crate) fn draw(table: &Table, width: Option<u16>) -> String {
             for (column, cell) in table.columns.iter().zip(row) {
                 drawing.add_row([column.clone(), text_cell(cell)]);
             }
-        }
-    } else {
-        drawing.set_header(&table.columns);
-        for row in &table.rows {
-            drawing.add_row(row.iter().map(text_cell));
         }
     }
     drawing.to_string()

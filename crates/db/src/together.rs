@@ -100,7 +100,7 @@ where
         match ask(&*run, questions, deadline).await {
             Ok(answers) => calls.into_iter().zip(answers).for_each(|(call, answer)| call.tell(Ok(answer))),
             Err(error) if calls.len() == 1 => {
-                calls.into_iter().zip([error]).for_each(|(call, e)| call.tell(Err(e)))
+                calls.into_iter().zip([error]).for_each(|(call, e)| call.tell(Err(e)));
             }
             Err(_) => alone(&*run, calls).await,
         }

@@ -76,7 +76,7 @@ impl Guard {
             tracing::debug!(rpc = path, reason = error.particulars(), "token refused");
             to_status(error)
         })?;
-        if let Some(refusal) = refusal(path, &rule, &identity) {
+        if let Some(refusal) = refusal(path, rule, &identity) {
             note_refusal(path, &identity);
             return Err(to_status(refusal));
         }

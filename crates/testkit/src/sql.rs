@@ -66,5 +66,5 @@ pub async fn waits_for_lock(db: &DbUrl, table: &str) {
             tokio::time::sleep(Duration::from_millis(150)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), waits).await.expect("a statement that waits");
+    tokio::time::timeout(Duration::from_secs(20), waits).await.unwrap();
 }

@@ -224,7 +224,7 @@ fn clean(url: &Secret, retention: &RetentionArgs) -> Result<String, ChoreError> 
     );
     for (what, partitions) in [("added", tokens.partitions.added), ("removed", tokens.partitions.removed)] {
         if !partitions.is_empty() {
-            done.push_str(&format!("\n{what} the partitions {}", partitions.join(", ")));
+            done = format!("{done}\n{what} the partitions {}", partitions.join(", "));
         }
     }
     Ok(done)

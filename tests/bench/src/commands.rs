@@ -148,7 +148,7 @@ impl Scene<'_> {
                     task.target
                 );
             } else {
-                line += &format!(" {} | {:.0} |", number(median), median / ours);
+                line = format!("{line} {} | {:.0} |", number(median), median / ours);
             }
         }
         println!("{line}");

@@ -192,11 +192,13 @@ fn multipart<'f>(fields: impl Iterator<Item = (&'f str, &'f str)>, file: &[u8]) 
     const BOUNDARY: &str = "between-the-fields";
     let mut text = String::new();
     for (name, value) in fields {
-        text +=
-            &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        text = format!(
+            "{text}--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n"
+        );
     }
-    text +=
-        &format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\n\r\n");
+    text = format!(
+        "{text}--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"file\"; filename=\"file\"\r\n\r\n"
+    );
     let body = [text.as_bytes(), file, format!("\r\n--{BOUNDARY}--\r\n").as_bytes()].concat();
     (format!("multipart/form-data; boundary={BOUNDARY}"), body)
 }

@@ -338,16 +338,15 @@ impl Client {
     ) -> Option<Value> {
         let sent =
             self.connection.send(method, path, &self.headers, Some(body.to_string().into_bytes())).await;
-        let mut problem = format!("{method} {path}: ");
-        match sent {
+        let problem = match sent {
             Ok(Answer { status, text, .. }) if !expected.contains(&status) => {
-                problem.push_str(&format!("{status} {text}"));
+                format!("{status} {text}")
             }
             Ok(answer) if answer.text.is_empty() => return Some(Value::Null),
             Ok(answer) => return answer.json(),
-            Err(error) => problem.push_str(&format!("{error:#}")),
-        }
-        told.refusals.push(problem);
+            Err(error) => format!("{error:#}"),
+        };
+        told.refusals.push(format!("{method} {path}: {problem}"));
         None
     }
 

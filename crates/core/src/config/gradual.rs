@@ -95,7 +95,7 @@ impl Gradual {
         };
         frame.is_full |= bytes > most;
         operations::expand(&mut reader, operations, &names, |vo, operations| {
-            frame.operations(&vo, operations)
+            frame.operations(&vo, operations);
         });
         let config = reader.end(config)?;
         vos.extend(config.registry.iter().map(|(name, vo)| (name.clone(), Some(json(vo).into()))));

@@ -45,9 +45,13 @@ struct Looked {
     at: Instant,
     /// Of the file whose keys are used.
     stamp: Option<Stamp>,
-    /// Of the file that was found unusable last: the log tells it once.
-    unusable: Option<Option<Stamp>>,
+    /// The file that was found unusable last: the log tells it once.
+    unusable: Option<Unusable>,
 }
+
+/// A file without usable keys, or none where one should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Unusable(Option<Stamp>);
 
 /// What changes when somebody writes or replaces a file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,8 +163,8 @@ impl Keyring {
                 looked.unusable = None;
             }
             // its stamp is not kept: what is wrong may go without the file being written, such as who may read it
-            Err(error) if looked.unusable != Some(stamp) => {
-                looked.unusable = Some(stamp);
+            Err(error) if looked.unusable != Some(Unusable(stamp)) => {
+                looked.unusable = Some(Unusable(stamp));
                 let error = crate::status::chain(&error);
                 tracing::warn!(
                     error,

@@ -218,7 +218,9 @@ impl Book {
             return Err(Refusal::Held { name: held.key.name.clone(), by: held.owner.clone() });
         }
         let entries = planned.iter().map(|plan| self.entry(plan.key.clone())).collect();
-        planned.iter().for_each(|plan| self.unplan(&plan.key));
+        for plan in &planned {
+            self.unplan(&plan.key);
+        }
         Ok(entries)
     }
 

@@ -87,7 +87,7 @@ on_both_backends! {
         let first = Rss::start(db).await;
         let second = first.another().await;
         let set = |i: usize| {
-            let rss = if i % 2 == 0 { &first } else { &second };
+            let rss = if i.is_multiple_of(2) { &first } else { &second };
             rss.set_one(ADMIN, update(site(&format!("S{}", i % 4), ""), BANNED, &format!("{i}")))
         };
         let outcomes = futures::future::join_all((0..16).map(set)).await;

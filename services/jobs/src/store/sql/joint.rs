@@ -116,7 +116,7 @@ async fn ownerships(
     let jobs: Arc<[JobId]> = jobs.into_iter().collect();
     let unit = databases.read(deadline, move |tx| {
         let jobs = Arc::clone(&jobs);
-        async move { Ok::<_, DbError>(job::ownerships(tx.on(JOB_DB).await?, &jobs).await?) }.boxed()
+        async move { job::ownerships(tx.on(JOB_DB).await?, &jobs).await }.boxed()
     });
     let found = unit.await?;
     let of = |jobs: &[JobId]| jobs.iter().filter_map(|job| Some((*job, found.get(job)?.clone()))).collect();
